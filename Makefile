@@ -1,0 +1,43 @@
+# One word a task. A fresh machine needs python3 (3.11 or newer), make and git.
+PORT ?= 8400
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+
+.PHONY: install install-test sandbox test check format bench clean
+
+install: .venv/.installed
+.venv/.installed: pyproject.toml uv.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=.venv $(BIN)/uv sync --frozen --quiet --inexact
+	touch $@
+
+install-test: install tests/judges/node_modules/.installed
+tests/judges/node_modules/.installed: tests/judges/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/judges --silent && touch $@; \
+	else echo "npm is not here: the tests that ask the FHIR judges will skip"; fi
+
+sandbox: install
+	$(BIN)/gateway sandbox --port $(PORT) --data .sandbox
+
+test: install-test
+	$(BIN)/pytest
+
+format: install
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+check: install
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_layers.py
+	$(BIN)/openapi-spec-validator openapi/gateway.yaml openapi/core.yaml
+	$(BIN)/gateway check
+
+bench: install
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv .sandbox tests/judges/node_modules

@@ -1,0 +1,172 @@
+"""The values that walk through the gateway. Frozen, no behaviour beyond reading themselves, no import of ours."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+class Status(StrEnum):
+    """Where a message stands on its way to the national core."""
+
+    RECEIVED = "received"
+    FORWARDED = "forwarded"
+    ACKNOWLEDGED = "acknowledged"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The EDXL-DE 2.0 envelope. A field that is absent or not a string is ""; validation says so, not the codec."""
+
+    distribution_id: str
+    sender_id: str
+    date_time_sent: str
+    date_time_expires: str
+    distribution_status: str
+    distribution_kind: str
+    language: str
+    address_scheme: str
+    address: str  # descriptor.explicitAddress.explicitAddressValue: the recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One decoded message, whatever the format it came in.
+
+    `document` is the whole EDXL-DE JSON form; `header` (RC-DE) and `body` (the use case) are parts of it, `{}` where
+    they are absent or no objects. `root_key` is the use case's key ("createCaseHealth"); it is "" where no key, several
+    keys or more than one content item make it ambiguous, and `message_type` is "" where the key is not a known type.
+    """
+
+    document: JsonObject
+    envelope: Envelope
+    header: JsonObject
+    root_key: str
+    message_type: str
+    model_version: str  # "v1", "v2", "v3"
+    body: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one publisher may send. Counts of messages a window; sizes in bytes; `reserve` is the share (0.2 = 20 %)
+    by which urgent messages alone may exceed each window.
+    """
+
+    per_second: int = 50
+    per_minute: int = 1_000
+    per_day: int = 200_000
+    in_flight: int = 64
+    max_body: int = 1_048_576
+    reserve: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """One registration of a software publisher (publishers/registry/*.toml)."""
+
+    id: str
+    name: str
+    client_id: str
+    sends_for: tuple[str, ...]  # exact ids, or patterns with "*"
+    inbox_for: tuple[str, ...]
+    scopes: tuple[str, ...]
+    model_version: str
+    format: str  # "json" or "xml": what it receives
+    message_types: tuple[str, ...]  # () = all
+    limits: Limits
+    status: str = "active"  # or "suspended"
+    strict_codes: bool = False
+    secret_sha256: str = ""  # hex digest of the client secret, "" = none
+    jwks: JsonObject | None = None  # public keys for private_key_jwt
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the store keeps of a message that passed every check. Times are POSIX seconds."""
+
+    publisher_id: str
+    distribution_id: str
+    digest: bytes  # SHA-256 over media type and body
+    media_type: str
+    body: bytes
+    message_type: str
+    model_version: str
+    sender: str
+    recipient: str
+    case_id: str  # "" for types without one
+    refers_to: str  # the distributionID that an RC-REF or RS-ERROR refers to, "" otherwise
+    urgent: bool
+    quota: str  # "ordinary" or "reserve"
+    received_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender is given once its message is durable."""
+
+    id: str
+    distribution_id: str
+    status: Status
+    message_type: str
+    model_version: str
+    received_at: float
+    quota: str
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a message's timeline. `detail` holds no health data."""
+
+    step: str
+    at: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message claimed for forwarding: its receipt's id, what was stored, and the attempts made before this one."""
+
+    id: str
+    submission: Submission
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message for a publisher's inbox, in that publisher's own format and version."""
+
+    publisher_id: str
+    distribution_id: str
+    sender: str
+    recipient: str
+    message_type: str
+    model_version: str
+    content_type: str
+    content: bytes
+    case_id: str
+    refers_to: str
+    received_at: float
+    loss: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A delivery as the publisher reads it. `cursor` grows with the order of arrival."""
+
+    id: str
+    cursor: int
+    delivery: Delivery
+    acknowledged_at: float | None = None
+
+
+def iso(at: float) -> str:
+    """POSIX seconds as the Hub Santé writes instants: whole seconds, with an offset, no `Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

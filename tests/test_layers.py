@@ -1,0 +1,89 @@
+"""Imports point down only: a module may import its own room and rooms on lower floors, never a neighbour's."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = [
+    ["schemas"],
+    ["gateway.model", "gateway.errors"],
+    ["gateway.edxl", "gateway.validation", "gateway.translation", "gateway.quota"],
+    ["gateway.settings", "gateway.registry", "gateway.observability"],
+    ["gateway.oauth2", "gateway.store", "gateway.core"],
+    ["gateway.receive", "gateway.forward", "gateway.deliver", "gateway.inbox"],
+    ["gateway.app"],
+    ["publishers.sandbox", "publishers.conformance"],
+    ["gateway.__main__"],
+]
+ONLY_MAIN_MAY_IMPORT = ("publishers.sandbox", "publishers.conformance")
+
+
+def _room(module: str) -> str | None:
+    rooms = [room for floor in FLOORS for room in floor]
+    return next((r for r in rooms if module == r or module.startswith(r + ".")), None)
+
+
+def _floor(room: str) -> int:
+    return next(n for n, floor in enumerate(FLOORS) if room in floor)
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            found += [(node.module or "", node.lineno)]
+            found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+    return found
+
+
+def breaches(path: Path) -> list[str]:
+    """Every import of the file that points up or sideways."""
+    own = _room(_module(path))
+    if own is None:
+        return []
+    bad = []
+    for name, line in _imports(path):
+        target = _room(name)
+        if target is None or target == own:
+            continue
+        allowed = _floor(target) < _floor(own) or (own, target) == ("gateway.errors", "gateway.model")
+        if not allowed:
+            bad.append(f"{path.relative_to(ROOT)}:{line}: {own} imports {name}")
+        if target in ONLY_MAIN_MAY_IMPORT and own != "gateway.__main__":
+            bad.append(f"{path.relative_to(ROOT)}:{line}: only gateway.__main__ imports {target}")
+    return bad
+
+
+FILES = sorted(p for top in ("gateway", "schemas", "publishers") for p in (ROOT / top).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    assert breaches(path) == []
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.parts[-2] != "__pycache__"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_files_stay_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_every_gateway_module_has_a_floor() -> None:
+    homeless = [p for p in FILES if p.is_relative_to(ROOT / "gateway") and _room(_module(p)) is None]
+    assert [str(p.relative_to(ROOT)) for p in homeless] == ["gateway/__init__.py"]
+
+
+def test_the_rule_sees_an_upward_import(tmp_path: Path) -> None:
+    own, target = _room("gateway.edxl.json_codec"), _room("gateway.store.sqlite")
+    assert own and target and _floor(target) > _floor(own)
