@@ -1,0 +1,66 @@
+"""The messages that the gateway itself writes: RC-REF for a recipient that acknowledges, RS-ERROR to a sender."""
+
+import hashlib
+from dataclasses import dataclass
+
+from gateway.model import JsonObject, iso
+
+LIFE = 86_400.0  # seconds until an answer expires: the Hub Santé's own time to live
+LANGUAGE = "fr-FR"
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """Who answers whom about which message. Ids are the Hub Santé's; `refers_to` is a distributionID."""
+
+    sender: str
+    recipient: str
+    refers_to: str
+
+
+def reference(
+    about: Correspondence, now: float, step: str | None = None, refused: bool | None = None
+) -> JsonObject:
+    """An RC-REF (EDXL-DE kind Ack) of model v3. The same question gives the same distributionID."""
+    body: JsonObject = {"distributionID": about.refers_to}
+    if refused is not None:
+        body["refused"] = refused
+    if step is not None:
+        body["step"] = step
+    return _envelope(about, "Ack", "reference", body, now)
+
+
+def error(about: Correspondence, now: float, hub: tuple[int, str], cause: str) -> JsonObject:
+    """An RS-ERROR (EDXL-DE kind Error). `hub` is the Hub Santé's error number and name."""
+    number, name = hub
+    body: JsonObject = {
+        "errorCode": {"statusCode": number, "statusString": name},
+        "errorCause": cause,
+        "referencedDistributionID": about.refers_to,
+    }
+    return _envelope(about, "Error", "error", body, now)
+
+
+def _envelope(about: Correspondence, kind: str, root_key: str, body: JsonObject, now: float) -> JsonObject:
+    seed = f"{kind}\n{about.sender}\n{about.recipient}\n{about.refers_to}"
+    distribution_id = f"{about.sender}_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+    sent = iso(now)
+    header = {
+        "messageId": distribution_id,
+        "sender": {"name": about.sender, "URI": f"hubex:{about.sender}"},
+        "sentAt": sent,
+        "kind": kind,
+        "status": "Actual",
+        "recipient": [{"name": about.recipient, "URI": f"hubex:{about.recipient}"}],
+    }
+    address = {"explicitAddressScheme": "hubex", "explicitAddressValue": about.recipient}
+    return {
+        "distributionID": distribution_id,
+        "senderID": about.sender,
+        "dateTimeSent": sent,
+        "dateTimeExpires": iso(now + LIFE),
+        "distributionStatus": "Actual",
+        "distributionKind": kind,
+        "descriptor": {"language": LANGUAGE, "explicitAddress": address},
+        "content": [{"jsonContent": {"embeddedJsonContent": {"message": {**header, root_key: body}}}}],
+    }

@@ -1,0 +1,87 @@
+"""The core over HTTP: FHIR `$process-message` with a canonical Bundle (openapi/core.yaml)."""
+
+import email.utils
+from collections.abc import Awaitable, Callable
+
+import httpx
+import httpx_aiohttp
+import orjson
+
+from gateway.errors import CoreOutage, CoreRejected
+from gateway.model import JsonObject
+
+MEDIA_TYPE = "application/fhir+json"
+REJECTING = frozenset(
+    {400, 409, 410, 413, 415, 422}
+)  # and only with an OperationOutcome: the contract's rule
+MAX_RETRY_AFTER = 3_600.0  # seconds; a core that asks for more is asked again after an hour
+
+
+def http_client(timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The one HTTP client towards the core. `timeout` in seconds covers each phase of a request."""
+    return httpx.AsyncClient(
+        transport=transport or httpx_aiohttp.AiohttpTransport(limits=httpx.Limits(max_connections=64)),
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+class FhirCore:
+    """Sends Bundles to `{url}/$process-message`. `token` gives a current access token of the core's own issuer;
+    `forget` drops it when the core refuses it.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        token: Callable[[], Awaitable[str]],
+        now: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._url = url.rstrip("/") + "/$process-message"
+        self._token = token
+        self._now = now
+
+    async def send(self, bundle: bytes) -> None:
+        """See `Core.send`. Never raises anything but CoreOutage and CoreRejected."""
+        headers = {"Content-Type": MEDIA_TYPE, "Authorization": f"Bearer {await self._token()}"}
+        try:
+            answer = await self._client.post(self._url, content=bundle, headers=headers)
+        except httpx.HTTPError as error:
+            raise CoreOutage(type(error).__name__) from error
+        if answer.is_success:
+            return
+        outcome = _outcome(answer)
+        if answer.status_code in REJECTING and outcome is not None:
+            raise CoreRejected(answer.status_code, outcome)
+        raise CoreOutage(
+            f"HTTP {answer.status_code}", retry_after(answer.headers.get("Retry-After"), self._now())
+        )
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date), None where it says nothing."""
+    if not value:
+        return None
+    try:
+        seconds = (
+            float(value)
+            if value.strip().isdigit()
+            else email.utils.parsedate_to_datetime(value).timestamp() - now
+        )
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _outcome(answer: httpx.Response) -> JsonObject | None:
+    try:
+        body = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return None
+    is_outcome = (
+        isinstance(body, dict) and body.get("resourceType") == "OperationOutcome" and body.get("issue")
+    )
+    return body if is_outcome else None

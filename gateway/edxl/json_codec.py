@@ -1,0 +1,118 @@
+"""EDXL-DE in JSON, as the Hub Santé profiles it: `content[i].jsonContent.embeddedJsonContent.message`."""
+
+from typing import Any
+
+import orjson
+
+import schemas
+from gateway.errors import ErrorKind, Issue, Refused
+from gateway.model import Envelope, JsonObject, Message
+
+MAX_DEPTH = 64  # levels of objects and arrays; the deepest official message has 8 below the envelope's 5
+MAX_ITEMS = 50_000  # members and elements in the whole body
+HEADER_FIELDS = frozenset({"messageId", "sender", "sentAt", "kind", "status", "recipient"})  # RC-DE
+
+
+def decode(body: bytes, model_version: str) -> Message:
+    """The message in a JSON body. Raises Refused (400, Hub 102) where the body is no JSON object within the caps."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(
+            f"The body is not JSON in UTF-8: {error.msg} at byte {error.pos}. Correct it and send it again."
+        ) from None
+    _refuse_excess(body, document)
+    if not isinstance(document, dict):
+        raise _unreadable("The body's top level is not a JSON object. Send one EDXL-DE object.")
+    return message(document, model_version)
+
+
+def encode(document: JsonObject) -> bytes:
+    """The bytes of an EDXL-DE document."""
+    return orjson.dumps(document)
+
+
+def message(document: JsonObject, model_version: str) -> Message:
+    """Read a document without judging it: absent or ill-typed parts read as empty, validation names them."""
+    inner = _inner(document)
+    root_key = _root_key(inner, model_version)
+    body = inner.get(root_key)
+    return Message(
+        document,
+        _envelope(document),
+        {name: value for name, value in inner.items() if name != root_key},
+        root_key,
+        schemas.ROOT_KEYS.get(model_version, {}).get(root_key, ""),
+        model_version,
+        body if isinstance(body, dict) else {},
+    )
+
+
+def _inner(document: JsonObject) -> JsonObject:
+    try:
+        (item,) = document["content"]
+        inner = item["jsonContent"]["embeddedJsonContent"]["message"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _root_key(inner: JsonObject, model_version: str) -> str:
+    known = schemas.ROOT_KEYS.get(model_version, {})
+    candidates = [key for key in inner if key in known]
+    if not candidates:
+        candidates = [key for key in inner if key not in HEADER_FIELDS]
+    return candidates[0] if len(candidates) == 1 else ""
+
+
+def _envelope(document: JsonObject) -> Envelope:
+    descriptor = _object(document.get("descriptor"))
+    address = _object(descriptor.get("explicitAddress"))
+    return Envelope(
+        _text(document.get("distributionID")),
+        _text(document.get("senderID")),
+        _text(document.get("dateTimeSent")),
+        _text(document.get("dateTimeExpires")),
+        _text(document.get("distributionStatus")),
+        _text(document.get("distributionKind")),
+        _text(descriptor.get("language")),
+        _text(address.get("explicitAddressScheme")),
+        _text(address.get("explicitAddressValue")),
+    )
+
+
+def _object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _refuse_excess(body: bytes, document: Any) -> None:
+    # brackets and commas bound depth and items from above (text may hold some too): the walk is for the rare rest
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
+        raise _unreadable(
+            f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
+        )
+    if body.count(b",") > MAX_ITEMS:
+        raise _unreadable(f"The body has more than {MAX_ITEMS} members. Split the message.")
+
+
+def _depth(document: Any) -> int:
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            return depth
+        level = [
+            child
+            for value in level
+            for child in (value.values() if isinstance(value, dict) else value)
+            if isinstance(child, (dict, list))
+        ]
+    return depth
+
+
+def _unreadable(diagnostics: str) -> Refused:
+    return Refused(Issue(ErrorKind.UNREADABLE, diagnostics))

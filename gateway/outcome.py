@@ -1,0 +1,72 @@
+"""Issues as a FHIR R4 OperationOutcome, and as RFC 9457 problem details with the same facts."""
+
+from gateway.errors import Issue
+from gateway.model import JsonObject
+
+MEDIA_TYPE = "application/fhir+json"
+PROBLEM = "application/problem+json"
+DEFAULT_BASE = "https://hub-fhir.example/fhir"
+HUB_SYSTEM = "/CodeSystem/hub-error"
+
+
+def operation_outcome(issues: tuple[Issue, ...], base: str = DEFAULT_BASE) -> JsonObject:
+    """The issues as an OperationOutcome; without any, one `informational` issue that says all is well (issue is 1..*)."""
+    if not issues:
+        well = {"severity": "information", "code": "informational", "diagnostics": "No issue found."}
+        return {"resourceType": "OperationOutcome", "issue": [well]}
+    return {"resourceType": "OperationOutcome", "issue": [_issue(issue, base) for issue in issues]}
+
+
+def problem_details(
+    issues: tuple[Issue, ...], status: int, instance: str, base: str = DEFAULT_BASE
+) -> JsonObject:
+    """The issues as problem details; `retry` is that of the gravest error."""
+    gravest = next((i for i in issues if i.severity == "error" and i.kind.value.status == status), issues[0])
+    kind = gravest.kind.value
+    return {
+        "type": f"{base}/CodeSystem/error#{kind.code}",
+        "title": kind.title,
+        "status": status,
+        "detail": gravest.diagnostics,
+        "instance": instance,
+        "retry": kind.retry,
+        "errors": [
+            {
+                "code": i.kind.value.code,
+                "severity": i.severity,
+                "detail": i.diagnostics,
+                "expression": i.path,
+                "pointer": i.pointer,
+            }
+            for i in issues
+        ],
+    }
+
+
+def _issue(issue: Issue, base: str) -> JsonObject:
+    kind = issue.kind.value
+    coding: list[JsonObject] = [
+        {"system": f"{base}/CodeSystem/error", "code": kind.code, "display": kind.title}
+    ]
+    if kind.hub:
+        number, name = kind.hub
+        coding.append({"system": base + HUB_SYSTEM, "code": str(number), "display": name})
+    extension: list[JsonObject] = [{"url": f"{base}/StructureDefinition/retry", "valueCode": kind.retry}]
+    if issue.path:
+        extension.append({"url": f"{base}/StructureDefinition/pointer", "valueString": issue.pointer or "/"})
+    told: JsonObject = {
+        "extension": extension,
+        "severity": issue.severity,
+        "code": kind.issue_type,
+        "details": {"coding": coding},
+        "diagnostics": _fhir_text(issue.diagnostics),
+    }
+    if issue.path:
+        told["expression"] = [_fhir_text(issue.path)]
+    return told
+
+
+def _fhir_text(text: str) -> str:
+    # FHIR's string has no control characters but tab, line feed and return, and is never blank
+    clean = "".join(c if c >= " " or c in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for c in text).strip()
+    return clean or "(blank)"

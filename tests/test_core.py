@@ -1,0 +1,85 @@
+"""The way to the core: what rejects, what is an outage, and what is asked of it."""
+
+from email.utils import formatdate
+
+import httpx
+import pytest
+from pytest_httpx import HTTPXMock
+
+from gateway.core.fhir import FhirCore, retry_after
+from gateway.errors import CoreOutage, CoreRejected
+
+URL = "https://core.test/fhir"
+OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
+NOW = 1_000_000.0
+
+
+@pytest.fixture
+async def core() -> FhirCore:
+    async def token() -> str:
+        return "the-token"
+
+    return FhirCore(httpx.AsyncClient(), URL, token, lambda: NOW)
+
+
+async def test_sends_the_bundle_with_its_token(core: FhirCore, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(200)
+    await core.send(b'{"resourceType":"Bundle"}')
+    request = httpx_mock.get_requests()[0]
+    assert str(request.url) == URL + "/$process-message"
+    assert request.headers["authorization"] == "Bearer the-token"
+    assert request.headers["content-type"] == "application/fhir+json"
+    assert request.content == b'{"resourceType":"Bundle"}'
+
+
+@pytest.mark.parametrize("status", [400, 409, 410, 413, 415, 422])
+async def test_a_rejecting_status_with_an_outcome_rejects(
+    core: FhirCore, httpx_mock: HTTPXMock, status: int
+) -> None:
+    httpx_mock.add_response(status, json=OUTCOME)
+    with pytest.raises(CoreRejected) as refusal:
+        await core.send(b"{}")
+    assert (refusal.value.status, refusal.value.outcome) == (status, OUTCOME)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 409, 422, 429, 500, 502, 503])
+async def test_anything_else_is_an_outage(core: FhirCore, httpx_mock: HTTPXMock, status: int) -> None:
+    body = {"json": OUTCOME} if status in {401, 403, 404, 405, 500, 503} else {"text": "<html>"}
+    httpx_mock.add_response(status, **body)
+    with pytest.raises(CoreOutage) as outage:
+        await core.send(b"{}")
+    assert outage.value.cause == f"HTTP {status}"
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")]
+)
+async def test_no_answer_is_an_outage(core: FhirCore, httpx_mock: HTTPXMock, error: httpx.HTTPError) -> None:
+    httpx_mock.add_exception(error)
+    with pytest.raises(CoreOutage):
+        await core.send(b"{}")
+
+
+async def test_retry_after_is_honoured(core: FhirCore, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(503, headers={"Retry-After": "17"})
+    with pytest.raises(CoreOutage) as outage:
+        await core.send(b"{}")
+    assert outage.value.retry_after == 17.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("5", 5.0),
+        ("999999", 3600.0),
+        ("-1", None),
+        ("soon", None),
+        (formatdate(NOW + 30, usegmt=True), 30.0),
+        (formatdate(NOW - 30, usegmt=True), 0.0),
+        ("9" * 400, 3600.0),
+    ],
+)
+def test_retry_after_header(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, NOW) == seconds
