@@ -1,0 +1,36 @@
+"""What the authorization server is made of: one frozen value, put together at start."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.oauth2.clients import FindClient
+from gateway.oauth2.tokens import SigningKeys
+
+Remember = Callable[[str, float], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationService:
+    """The authorization server's configuration and the callables it depends on.
+
+    `issuer` is the public base URL without a slash at its end (RFC 8414); tokens have it as audience too.
+    `remember(key, keep_until)` notes a used assertion, durably and for all replicas, until POSIX second `keep_until`,
+    and says whether it was new; it may raise Unavailable. `now` gives POSIX seconds.
+    """
+
+    issuer: str
+    keys: SigningKeys
+    find_client: FindClient
+    remember: Remember
+    now: Callable[[], float]
+    token_seconds: int = 600
+
+    @property
+    def token_endpoint(self) -> str:
+        """The URL that tokens are asked from."""
+        return f"{self.issuer}/oauth2/token"
+
+    @property
+    def audiences(self) -> tuple[str, str]:
+        """What a client assertion may name as `aud` (RFC 7523, section 3)."""
+        return (self.issuer, self.token_endpoint)
