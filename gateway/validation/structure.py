@@ -1,0 +1,111 @@
+"""The structure of a message: one compiled validator for the verdict; a walk along the field tables for the issues.
+
+The official schemas alone decide. Two things are stricter here, by contract: exactly one content item, and no second
+known use case beside the first (the official `oneOf` lets one stand there if it is invalid).
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jsonschema_rs import Draft7Validator
+
+import schemas
+from gateway.errors import ErrorKind, Issue
+from gateway.model import JsonObject, Message
+from gateway.validation import wording
+from gateway.validation.place import MESSAGE, Place, issue_at
+from gateway.validation.walk import compiled, walk
+from schemas import json_schema
+from schemas.fields import table
+
+ENVELOPE, HEADER = "EDXL-DE", "RC-DE"
+JUDGED_ITEMS = 5  # content items whose inside is judged where several were sent
+
+
+@cache
+def whole_document(message_type: str, version: str) -> Draft7Validator:
+    """The verdict on envelope, header and use case in one pass. Raises TableError where a field table is wrong."""
+    use_case = table(message_type, version).root
+    message = json_schema.plain(table(HEADER, version).root)
+    if message_type in schemas.HEADERLESS:
+        message = {"type": "object", "properties": {}, "required": []}
+    message["properties"][use_case.name] = json_schema.plain(use_case)
+    message["required"].append(use_case.name)
+    document = json_schema.plain(table(ENVELOPE, version).root)
+    content = document["properties"]["content"]
+    content["maxItems"] = 1
+    embedded = content["items"]["properties"]["jsonContent"]["properties"]["embeddedJsonContent"]
+    embedded["properties"]["message"] = message
+    return compiled(document)
+
+
+def is_valid(message: Message) -> bool:
+    """Whether the whole document fits the official schemas of its type and version."""
+    if not message.message_type:
+        return False
+    return whole_document(message.message_type, message.model_version).is_valid(message.document)
+
+
+def issues(message: Message) -> Iterator[Issue]:
+    """Every structural issue of a message that is not valid: the envelope first, then header and use case.
+
+    Lazy: a hostile message costs only as much as the caller takes.
+    """
+    found = False
+    for issue in _issues(message.document, message.model_version):
+        found = True
+        yield issue
+    if not found:  # the validator has the last word, even where the walk sees nothing
+        yield issue_at(ErrorKind.SCHEMA, "The message does not fit its schema.", MESSAGE)
+
+
+def _issues(document: JsonObject, version: str) -> Iterator[Issue]:
+    content = document.get("content")
+    for issue in walk(ENVELOPE, version, document, (), ErrorKind.ENVELOPE):
+        if issue.path != "content" or not isinstance(content, list):  # the count is told below
+            yield issue
+    if not isinstance(content, list):
+        return
+    if len(content) != 1:
+        found = f"Found {len(content)} content items; expected exactly one. Send each in its own message."
+        yield issue_at(ErrorKind.CONTENT_COUNT, found, ("content",))
+    for index, item in enumerate(content[:JUDGED_ITEMS]):
+        inner = _message(item)
+        if inner is not None:
+            yield from _inner_issues(inner, ("content", index, *MESSAGE[2:]), version)
+
+
+def _message(item: Any) -> JsonObject | None:
+    for name in MESSAGE[2:]:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item if isinstance(item, dict) else None
+
+
+def _inner_issues(inner: JsonObject, place: Place, version: str) -> Iterator[Issue]:
+    known = schemas.ROOT_KEYS.get(version, {})
+    keys = [key for key in inner if key in known]
+    header_names = {field.name for field in table(HEADER, version).root.fields}
+    if len(keys) != 1:
+        strange = [key for key in inner if key not in header_names]
+        yield _no_single_use_case(keys, strange, tuple(known), place, version)
+    if not any(known.get(key, key) in schemas.HEADERLESS for key in keys or inner):
+        yield from walk(HEADER, version, inner, place, ErrorKind.ENVELOPE)
+    for key in keys:
+        yield from walk(known[key], version, inner[key], (*place, key), ErrorKind.SCHEMA)
+
+
+def _no_single_use_case(
+    keys: list[str], strange: list[str], known: tuple[str, ...], place: Place, version: str
+) -> Issue:
+    if keys:
+        found = f"Found {len(keys)} use cases ({wording.several(keys)}); expected one. Send each in its own message."
+        return issue_at(ErrorKind.UNKNOWN_TYPE, found, place)
+    if not known:
+        return issue_at(ErrorKind.UNKNOWN_TYPE, f"No message type of model {version} is taken here.", place)
+    near = [key for name in strange[:3] for key in wording.nearest(name, known)]
+    names = wording.several(wording.shown(name) for name in strange[:5])
+    found = f"Found {names}" if strange else "Found no use case"
+    change = f"Write {near[0]} if that was meant." if near else "Add the use case beside the header."
+    expected = f"expected one of {wording.several(known)} (model {version})"
+    return issue_at(ErrorKind.UNKNOWN_TYPE, f"{found}; {expected}. {change}", (*place, *strange[:1]))
