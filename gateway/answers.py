@@ -27,25 +27,27 @@ def reference(
         body["refused"] = refused
     if step is not None:
         body["step"] = step
-    return _envelope(about, "Ack", "reference", body, now)
+    return _envelope(about, "Ack", {"reference": body}, now, header=True)
 
 
 def error(about: Correspondence, now: float, hub: tuple[int, str], cause: str) -> JsonObject:
-    """An RS-ERROR (EDXL-DE kind Error). `hub` is the Hub Santé's error number and name."""
+    """An RS-ERROR (EDXL-DE kind Error), without RC-DE header. `hub` is the Hub Santé's error number and name."""
     number, name = hub
     body: JsonObject = {
         "errorCode": {"statusCode": number, "statusString": name},
         "errorCause": cause,
         "referencedDistributionID": about.refers_to,
     }
-    return _envelope(about, "Error", "error", body, now)
+    return _envelope(about, "Error", {"error": body}, now, header=False)
 
 
-def _envelope(about: Correspondence, kind: str, root_key: str, body: JsonObject, now: float) -> JsonObject:
+def _envelope(
+    about: Correspondence, kind: str, message: JsonObject, now: float, *, header: bool
+) -> JsonObject:
     seed = f"{kind}\n{about.sender}\n{about.recipient}\n{about.refers_to}"
     distribution_id = f"{about.sender}_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
     sent = iso(now)
-    header = {
+    before = {
         "messageId": distribution_id,
         "sender": {"name": about.sender, "URI": f"hubex:{about.sender}"},
         "sentAt": sent,
@@ -62,5 +64,11 @@ def _envelope(about: Correspondence, kind: str, root_key: str, body: JsonObject,
         "distributionStatus": "Actual",
         "distributionKind": kind,
         "descriptor": {"language": LANGUAGE, "explicitAddress": address},
-        "content": [{"jsonContent": {"embeddedJsonContent": {"message": {**header, root_key: body}}}}],
+        "content": [
+            {
+                "jsonContent": {
+                    "embeddedJsonContent": {"message": {**before, **message} if header else message}
+                }
+            }
+        ],
     }

@@ -21,7 +21,8 @@ FLOORS = [
         "gateway.parameters",
     ],
     ["gateway.intake"],
-    ["gateway.settings", "gateway.registry", "gateway.observability"],
+    ["gateway.registry", "gateway.observability"],
+    ["gateway.settings"],
     ["gateway.oauth2", "gateway.store", "gateway.core"],
     ["gateway.runtime"],
     [
@@ -35,6 +36,7 @@ FLOORS = [
     ],
     ["gateway.app"],
     ["gateway.service"],
+    ["gateway.checks"],
     ["publishers.sandbox", "publishers.conformance"],
     ["gateway.__main__"],
 ]

@@ -1,37 +1,55 @@
 """EDXL-DE codecs: bytes -> Message -> bytes. Pure; one module a format, chosen here by media type."""
 
-from gateway.edxl import json_codec
+from gateway.edxl import json_codec, xml_codec, xml_writer
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import JsonObject, Message
 
 JSON = "application/json"
-MEDIA_TYPES = (JSON,)
+XML = "application/xml"
+MEDIA_TYPES = (JSON, XML)
+FORMATS = {"json": JSON, "xml": XML}
+UTF_8 = ("", "charset=utf-8")
 
 
 def media_type(content_type: str) -> str:
     """The bare media type of a Content-Type header; raises Refused (415, Hub 101) for what no codec reads."""
     bare, _, parameters = content_type.partition(";")
     name = bare.strip().lower()
-    if name in MEDIA_TYPES and "charset" not in parameters.lower():
-        return name
-    if name in MEDIA_TYPES and parameters.lower().replace('"', "").replace(" ", "").endswith("charset=utf-8"):
+    if name in MEDIA_TYPES and parameters.lower().replace('"', "").replace(" ", "") in UTF_8:
         return name
     found = repr(content_type[:80]) if content_type else "no Content-Type"
-    raise Refused(
-        Issue(ErrorKind.MEDIA_TYPE, f"Found {found}; send one of {', '.join(MEDIA_TYPES)}, encoded in UTF-8.")
-    )
+    raise _unsupported(f"Found {found}; send one of {', '.join(MEDIA_TYPES)}, encoded in UTF-8.")
 
 
-def decode(body: bytes, media_type: str, model_version: str) -> Message:  # noqa: ARG001 - XML will choose by it
-    """The message in a body of a media type that `media_type` let pass. Raises Refused (400, Hub 102)."""
-    return json_codec.decode(body, model_version)
+def decode(body: bytes, media_type: str, model_version: str) -> Message:
+    """The message in a body of a media type that `media_type` let pass.
+
+    Raises Refused: 400 (Hub 102) where it cannot be read, 415 where the model version has no such format, 422 where
+    XML has a form that no message has.
+    """
+    if media_type == JSON:
+        return json_codec.decode(body, model_version)
+    if model_version not in xml_writer.NAMESPACES:
+        raise _unsupported(f"Model {model_version} has no XML form; send {JSON}.")
+    return xml_codec.decode(body, model_version)
 
 
-def encode(document: JsonObject) -> tuple[str, bytes]:
-    """The media type and the bytes of an EDXL-DE document."""
-    return JSON, json_codec.encode(document)
+def encode(document: JsonObject, media_type: str, model_version: str) -> bytes:
+    """The bytes of a valid EDXL-DE document. Raises Untranslatable where the format cannot say it."""
+    if media_type == JSON:
+        return json_codec.encode(document)
+    return xml_writer.encode(document, model_version)
 
 
 def message(document: JsonObject, model_version: str) -> Message:
     """A Message over an EDXL-DE document that is already a JSON value."""
     return json_codec.message(document, model_version)
+
+
+def pointer(json_pointer: str, media_type: str) -> str:
+    """The place that a JSON Pointer names, in the sender's own format: XPath in XML."""
+    return xml_codec.xpath(json_pointer) if media_type == XML else json_pointer
+
+
+def _unsupported(diagnostics: str) -> Refused:
+    return Refused(Issue(ErrorKind.MEDIA_TYPE, diagnostics))

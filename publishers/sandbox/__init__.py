@@ -1,0 +1,152 @@
+"""The sandbox: a gateway, the simulated national core and three demo publishers, in one process on one machine.
+
+Read `run` first. What the gateway reads is what it reads in production: settings, registrations and key files.
+"""
+
+import asyncio
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+import uvloop
+from starlette.types import ASGIApp
+
+from gateway import service, settings
+from gateway.app import create_app
+from gateway.core.fhir import FhirCore, http_client
+from gateway.oauth2 import CoreClient, TokenSource, load_private_key, load_signing_keys
+from gateway.observability import configure_logging
+from gateway.registry import RegistryHolder, load
+from gateway.settings import Settings
+from publishers.sandbox import publishers as demo
+from publishers.sandbox.core import SimulatedCore, create_core
+from publishers.sandbox.core.__main__ import http_client as core_http_client
+from publishers.sandbox.core.__main__ import settings as core_settings
+from publishers.sandbox.demonstration import Stage, StepFailed, play
+from publishers.sandbox.servers import HOST, PortTaken, listen, served
+
+MARKER = ".gateway-sandbox"  # what tells a sandbox's data folder from any other
+
+
+def run(port: int, data: Path, once: bool) -> int:
+    """Serve the gateway on `port` and the core on the next one, with data made afresh in `data`, and play the demonstration.
+
+    Then serve until interrupted, or leave with `once`. The exit code: 0, or 1 where it cannot start or, with `once`,
+    where the demonstration failed.
+    """
+    configure_logging("error")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_serve(port, data, once=once))
+        except (PortTaken, OSError) as error:
+            sys.stderr.write(f"gateway: {error}\n")
+            return 1
+
+
+async def _serve(port: int, data: Path, *, once: bool) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        for_gateway, for_core = stack.enter_context(listen(port)), stack.enter_context(listen(port + 1))
+        make_afresh(data)
+        gateway, core = f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"
+        publishers = demo.generate_publishers()
+        demo.write(data, publishers, demo.generate_keys())
+        demo.write_private(data / "sandbox.json", demo.describe(gateway, core, publishers))
+        simulated = SimulatedCore(core_settings(core, gateway, data / "keys"), core_http_client())
+        await stack.enter_async_context(served(create_core(simulated), for_core, lifespan=True))
+        app = await stack.enter_async_context(gateway_app(gateway_settings(gateway, core, data)))
+        await stack.enter_async_context(served(app, for_gateway, lifespan=False))
+        _say(f"The gateway serves {gateway} (the contract: {gateway}/docs), the simulated core {core}.")
+        _say(f"Credentials of the demo publishers: {data / 'sandbox.json'}\n")
+        failed = await _demonstrate(gateway, publishers, stop)
+        if once or stop.is_set():
+            return 1 if failed else 0
+        _say("Serving until interrupted (Ctrl-C).")
+        await stop.wait()
+    return 0
+
+
+def make_afresh(data: Path) -> None:
+    """An empty data folder. Raises FileExistsError where it holds anything but an earlier sandbox's data."""
+    if data.exists():
+        if any(data.iterdir()) and not (data / MARKER).exists():
+            raise FileExistsError(
+                f"{data} holds other things than a sandbox's data. Name a new or an empty folder with --data."
+            )
+        shutil.rmtree(data)
+    data.mkdir(parents=True)
+    (data / MARKER).touch()
+
+
+def gateway_settings(gateway: str, core: str, data: Path) -> Settings:
+    """The gateway's settings, from the same variables that production reads; retries are quick."""
+    return settings.load(environment(gateway, core, data))
+
+
+def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
+    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`."""
+    return {
+        "GATEWAY_PORT": gateway.rpartition(":")[2],
+        "GATEWAY_BASE_URL": gateway,
+        "GATEWAY_DATABASE_URL": f"sqlite:///{data / 'gateway.db'}",
+        "GATEWAY_REGISTRY_DIR": str(data / "registry"),
+        "GATEWAY_SIGNING_KEYS_FILE": str(data / "keys" / "signing.json"),
+        "GATEWAY_CLIENT_ID": demo.GATEWAY_CLIENT,
+        "GATEWAY_CLIENT_KEY_FILE": str(data / "keys" / "gateway.json"),
+        "GATEWAY_CORE_CLIENT_ID": demo.CORE_CLIENT,
+        "GATEWAY_CORE_JWKS_FILE": str(data / "keys" / "core-jwks.json"),
+        "GATEWAY_CORE_URL": f"{core}/fhir",
+        "GATEWAY_CORE_TOKEN_URL": f"{core}/oauth2/token",
+        "GATEWAY_RETRY_BASE": "0.2",
+        "GATEWAY_RETRY_MAX": "2",
+        "GATEWAY_STOP_GRACE": "3",
+    }
+
+
+@asynccontextmanager
+async def gateway_app(made: Settings) -> AsyncIterator[ASGIApp]:
+    """A running gateway's HTTP face. Unlike in production, several publishers may send for one id."""
+    assert made.signing_keys_file and made.client_key_file and made.core_jwks_file
+    registry = RegistryHolder(
+        load(made.registry_dir, exclusive_senders=False, core_recipients=made.core_recipients)
+    )
+    core_client = CoreClient(made.core_client_id, orjson.loads(made.core_jwks_file.read_bytes()))
+    keys = service.Keys(load_signing_keys(made.signing_keys_file.read_bytes()), core_client)
+    async with http_client(made.core_timeout) as client:
+        key = load_private_key(made.client_key_file.read_bytes())
+        token = TokenSource(client, made.core_token_url, key, made.client_id, service.CORE_SCOPE, time.time)
+        core = FhirCore(client, made.core_url, token, time.time)
+        async with service.running(made, registry, keys, core) as runtime:
+            yield create_app(runtime)
+
+
+async def _demonstrate(gateway: str, publishers: tuple[demo.DemoPublisher, ...], stop: asyncio.Event) -> bool:
+    """Play the demonstration until it ends or a signal comes. True = a step failed."""
+    async with httpx.AsyncClient(base_url=gateway, timeout=30.0, trust_env=False) as http:
+        playing = asyncio.create_task(play(Stage(http, publishers[0], publishers[1], _say)))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not playing.done():
+            playing.cancel()
+            return False
+        try:
+            playing.result()
+        except StepFailed as error:
+            sys.stderr.write(f"gateway: the demonstration failed: {error}\n")
+            return True
+    _say("The case went from one SAMU to the other, and its ack came back.")
+    return False
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,101 @@
+"""The outermost layer: ids and RateLimit headers on every answer, and errors turned into responses here alone."""
+
+import random
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+import orjson
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import outcome
+from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.model import Publisher
+from gateway.observability import REFUSED, log
+
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")  # W3C Trace Context, version 00
+RateLimitHeaders = Callable[[Publisher], list[tuple[bytes, bytes]]]
+
+
+class Edge:
+    """ASGI middleware. `rate_limit` gives the RateLimit headers of an authenticated publisher (ASGI scope's `user`)."""
+
+    def __init__(self, app: ASGIApp, rate_limit: RateLimitHeaders, base: str) -> None:
+        self._app = app
+        self._rate_limit = rate_limit
+        self._base = base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer every request; an unforeseen exception becomes a 500 that tells nothing of its inside."""
+        scope["app"] = self  # Starlette's routes then raise their 405 instead of answering it in plain text
+        request_id, added = identify(Headers(scope=scope))
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                publisher = scope.get("user")
+                limits = self._rate_limit(publisher) if publisher is not None else []
+                message["headers"] = [*message["headers"], *added, *limits]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            log.info("client_disconnected")
+        except Exception as error:  # noqa: BLE001 - the last line of defence
+            if started:
+                log.error("answer_broken_off", exc_info=error)
+                return
+            response = respond(error, Headers(scope=scope), request_id, self._base)
+            await response(scope, receive, send_with_headers)
+
+
+def identify(headers: Headers) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """The request's id (echoed if sent, RFC-visible characters only) and the id headers of its answer."""
+    request_id = headers.get("x-request-id", "")
+    if not REQUEST_ID.fullmatch(request_id):
+        request_id = f"{random.getrandbits(128):032x}"
+    trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    trace_id, flags = trace.groups() if trace else (f"{random.getrandbits(128):032x}", "00")
+    parent = f"00-{trace_id}-{random.getrandbits(64):016x}-{flags}"
+    return request_id, [(b"x-request-id", request_id.encode()), (b"traceparent", parent.encode())]
+
+
+def respond(error: Exception, headers: Headers, request_id: str, base: str) -> Response:
+    """The response to an error: an OperationOutcome, or problem details where the client asks for them."""
+    known = known_error(error)
+    for kind in {issue.kind for issue in known.issues if issue.severity == "error"}:
+        REFUSED.labels(kind.value.code).inc()
+    log.info("request_refused", status=known.status, codes=sorted({i.kind.value.code for i in known.issues}))
+    if outcome.PROBLEM in headers.get("accept", ""):
+        told, media_type = (
+            outcome.problem_details(known.issues, known.status, f"urn:request:{request_id}", base),
+            outcome.PROBLEM,
+        )
+    else:
+        told, media_type = outcome.operation_outcome(known.issues, base), outcome.MEDIA_TYPE
+    return Response(orjson.dumps(told), known.status, known.headers, media_type)
+
+
+def known_error(error: Exception) -> GatewayError:
+    """Our own errors as they are; Starlette's 404 and 405 as ours; anything else as a 500 that is logged by type only."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = dict(error.headers or {})
+        return Refused(Issue(ErrorKind.METHOD, f"Use one of: {allowed.get('Allow', '')}."), headers=allowed)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        return Refused(Issue(ErrorKind.NOT_FOUND, "This path does not exist. See /openapi.yaml."))
+    log.error("internal_error", exc_info=error)
+    return GatewayError(
+        Issue(ErrorKind.INTERNAL, "The gateway failed. Quote the X-Request-Id to its operator.")
+    )

@@ -1,0 +1,217 @@
+"""The way out, second half: what has a receipt is claimed, translated and handed to the national core.
+
+Read `forward` first. It ends in one of: forwarded, a retry, or a terminal status of which the sender is told by RS-ERROR.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway import answers, edxl, intake, translation
+from gateway.core import Core
+from gateway.errors import CoreOutage, CoreRejected, ErrorKind, GatewayError, Untranslatable
+from gateway.model import Delivery, JsonObject, Outgoing, Status, Submission
+from gateway.observability import BACKLOG, CORE_UP, FORWARD_SECONDS, FORWARDS, log
+from gateway.registry import RegistryHolder
+from gateway.store import Store
+
+IDLE_SECONDS = 1.0  # the longest time without a look at the clock: retries become due in silence
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPolicy:
+    """How the way to the core behaves. Times in seconds; `hub_id` signs the gateway's own messages."""
+
+    concurrency: int = 32
+    retry_base: float = 0.5
+    retry_max: float = 60.0
+    hub_id: str = "fr.health.hub"
+
+
+def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: float | None) -> float:
+    """Seconds to wait after `attempts` failed attempts: doubling, capped, 50 to 100 % of it by `jitter` in [0, 1);
+    never sooner than the core's Retry-After.
+    """
+    pause = min(policy.retry_max, policy.retry_base * 2.0 ** min(attempts - 1, 30)) * (0.5 + jitter / 2)
+    return max(pause, retry_after or 0.0)
+
+
+def to_bundle(job: Outgoing) -> bytes:
+    """The canonical Bundle of a stored message, checked. Raises Untranslatable."""
+    stored = job.submission
+    if stored.media_type == intake.FHIR_JSON:
+        return stored.body
+    bundle = translation.to_fhir(intake.decode(stored.body, stored.media_type, stored.model_version))
+    problems = translation.canonical_issues(bundle)
+    if problems:
+        raise Untranslatable("the translation does not fit the canonical profile", problems[0])
+    return orjson.dumps(bundle)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a forward needs: where messages wait, where they go, who sent them, and the clock (POSIX seconds)."""
+
+    store: Store
+    core: Core
+    registry: RegistryHolder
+    policy: ForwardPolicy
+    now: Callable[[], float]
+
+
+async def forward(way: Way, job: Outgoing) -> str:
+    """One attempt at one message. Returns what came of it, for the metrics; the store knows it already."""
+    if job.submission.expires_at <= way.now():
+        return await give_up(
+            way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."
+        )
+    try:
+        bundle = to_bundle(job)
+    except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
+        log.error(
+            "translation_failed", receipt=job.id, message_type=job.submission.message_type, exc_info=error
+        )
+        return await give_up(
+            way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), "It could not be translated."
+        )
+    try:
+        await way.core.send(bundle)
+    except CoreRejected as refusal:
+        CORE_UP.set(1)
+        return await give_up(way, job, Status.REJECTED, *verdict(refusal.outcome))
+    except CoreOutage as outage:
+        CORE_UP.set(0)
+        wait = backoff(job.attempts + 1, way.policy, random.random(), outage.retry_after)  # noqa: S311 - jitter
+        await way.store.mark_retry(job.id, way.now(), way.now() + wait, outage.cause)
+        return "retry"
+    CORE_UP.set(1)
+    await way.store.mark_forwarded(job.id, way.now(), "")
+    return "forwarded"
+
+
+def hub_of(kind: ErrorKind) -> tuple[int, str]:
+    """The Hub Santé's number and name of an error kind, INVALID_MESSAGE where it has none of its own."""
+    return kind.value.hub or (300, "INVALID_MESSAGE")
+
+
+def verdict(outcome: JsonObject) -> tuple[tuple[int, str], str]:
+    """The Hub error and the cause that a core's OperationOutcome names; INVALID_MESSAGE where it names none."""
+    known = {str(kind.value.hub[0]): kind.value.hub for kind in ErrorKind if kind.value.hub}
+    causes, hub = [], hub_of(ErrorKind.SCHEMA)
+    for issue in outcome.get("issue", []):
+        details = issue.get("details") or {}
+        causes.append(str(issue.get("diagnostics") or details.get("text") or issue.get("code") or ""))
+        for coding in details.get("coding") or []:
+            hub = known.get(str(coding.get("code")), hub)
+    return hub, "; ".join(filter(None, causes)) or "The core refused the message."
+
+
+async def give_up(way: Way, job: Outgoing, status: Status, hub: tuple[int, str], cause: str) -> str:
+    """End a message for good and put an RS-ERROR into its sender's inbox, in one transaction."""
+    stored = job.submission
+    answer = (
+        None if stored.message_type == "RS-ERROR" else error_for(way, stored, hub, cause)
+    )  # never answered
+    await way.store.reject(job.id, way.now(), status, cause, answer)
+    log.warning("message_given_up", receipt=job.id, distribution_id=stored.distribution_id, status=status)
+    return str(status)
+
+
+def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) -> Delivery | None:
+    """The RS-ERROR for a message's sender, in the version and format of the publisher that has the sender's inbox."""
+    registry = way.registry.current
+    publisher = registry.recipient_publisher(stored.sender) or registry.by_id(stored.publisher_id)
+    if publisher is None:
+        return None
+    about = answers.Correspondence(way.policy.hub_id, stored.sender, stored.distribution_id)
+    document = answers.error(about, way.now(), hub, cause)
+    content_type = edxl.FORMATS[publisher.format]
+    return Delivery(
+        publisher.id,
+        document["distributionID"],
+        about.sender,
+        about.recipient,
+        "RS-ERROR",
+        publisher.model_version,
+        content_type,
+        edxl.encode(document, content_type, publisher.model_version),
+        stored.case_id,
+        stored.distribution_id,
+        way.now(),
+    )
+
+
+class Forwarder:
+    """The loop that keeps up to `concurrency` forwards under way. `run` ends after `stop`, when they are drained."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._store = way.store
+        self._now = way.now
+        self._stopping = False
+        self._idling: asyncio.Future[Any] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        if self._idling is not None:
+            self._idling.cancel()
+
+    async def run(self) -> None:
+        """Claim and forward until stopped."""
+        while not self._stopping:
+            room = self._way.policy.concurrency - len(self._tasks)
+            jobs = await self._claim(room) if room else []
+            for job in jobs:
+                task = asyncio.create_task(self._one(job))
+                self._tasks.add(task)
+                task.add_done_callback(self._done)
+            if not jobs:
+                await self._idle(room)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _claim(self, room: int) -> list[Outgoing]:
+        BACKLOG.set(self._store.backlog())
+        try:
+            return await self._store.claim(self._now(), room)
+        except GatewayError as error:
+            log.error("claim_failed", exc_info=error)
+            await asyncio.sleep(IDLE_SECONDS)
+            return []
+
+    async def _idle(self, room: int) -> None:
+        wait = self._store.wait_due(IDLE_SECONDS) if room else self._freed.wait()
+        self._freed.clear()
+        self._idling = asyncio.ensure_future(wait)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._idling
+
+    async def _one(self, job: Outgoing) -> None:
+        try:
+            with FORWARD_SECONDS.time():
+                result = await forward(self._way, job)
+        except Exception as error:  # noqa: BLE001 - the message stays in the store and is tried again
+            log.error("forward_failed", receipt=job.id, exc_info=error)
+            result = "failed"
+            await self._put_back(job)
+        FORWARDS.labels(result).inc()
+
+    async def _put_back(self, job: Outgoing) -> None:
+        try:
+            await self._store.mark_retry(
+                job.id, self._now(), self._now() + self._way.policy.retry_max, "internal"
+            )
+        except GatewayError as error:  # the store is down; it frees the lane by itself when it is back
+            log.error("put_back_failed", receipt=job.id, exc_info=error)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._freed.set()

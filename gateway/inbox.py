@@ -1,0 +1,134 @@
+"""The way back, second half: a publisher reads its inbox, and acknowledges what it has taken over."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import answers, edxl
+from gateway.body import read_body
+from gateway.edxl import facts
+from gateway.errors import ErrorKind, Issue, Refused
+from gateway.model import InboxItem, JsonObject, Publisher, Submission, iso
+from gateway.observability import log
+from gateway.parameters import integer
+from gateway.runtime import Runtime, authenticate
+
+SCOPE = "inbox.read"
+STEPS = ("RECU", "ERREUR", "INTEGRE", "CONSULTE", "SUPPRIME")  # code list ETAPE
+MAX_ACK_BODY = 4_096
+
+
+async def read_inbox(runtime: Runtime, request: Request) -> Response:
+    """`GET /v1/inbox`: what waits for this publisher, oldest first; with `wait`, up to so many seconds for the first."""
+    publisher = await authenticate(runtime, request, SCOPE)
+    wait = integer(request, "wait", 0, 0, runtime.settings.long_poll_max)
+    limit = integer(request, "limit", 100, 1, 1_000)
+    cursor = integer(request, "cursor", 0, 0, 2**62)
+    items = await runtime.store.read_inbox(publisher.id, cursor, limit)
+    if not items and wait:
+        await runtime.store.wait_inbox(publisher.id, cursor, wait)
+        items = await runtime.store.read_inbox(publisher.id, cursor, limit)
+    page = {
+        "items": [item_json(item) for item in items],
+        "cursor": str(items[-1].cursor if items else cursor),
+    }
+    return Response(orjson.dumps(page), media_type="application/json")
+
+
+async def acknowledge(runtime: Runtime, request: Request) -> Response:
+    """`POST /v1/inbox/{id}/ack`: the item leaves the inbox and one RC-REF goes to its sender. Repeating it does nothing."""
+    publisher = await authenticate(runtime, request, SCOPE)
+    wish = ack_wish(await read_body(request, MAX_ACK_BODY, runtime.settings.max_drain))
+    item = await runtime.store.inbox_item(publisher.id, request.path_params["id"])
+    if item is None:
+        raise Refused(Issue(ErrorKind.NOT_FOUND, "No inbox item of this publisher has this id."))
+    now = runtime.now()
+    answer = answer_to(publisher, item, wish, now)
+    first = await runtime.store.acknowledge(publisher.id, item.id, now, answer)
+    if first:
+        log.info(
+            "message_acknowledged",
+            publisher=publisher.id,
+            distribution_id=item.delivery.distribution_id,
+            item=item.id,
+        )
+    told = {"id": item.id, "acknowledged": True, "reference": answer.distribution_id if answer else None}
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def item_json(item: InboxItem) -> JsonObject:
+    """One inbox item as the contract has it; `content` is an object for JSON kinds, a string for XML."""
+    delivery = item.delivery
+    as_json = delivery.content_type == edxl.JSON
+    return {
+        "id": item.id,
+        "distributionID": delivery.distribution_id,
+        "messageType": delivery.message_type,
+        "modelVersion": delivery.model_version,
+        "contentType": delivery.content_type,
+        "content": orjson.Fragment(delivery.content) if as_json else delivery.content.decode(),
+        "receivedAt": iso(delivery.received_at),
+        "loss": list(delivery.loss),
+    }
+
+
+def ack_wish(body: bytes) -> JsonObject:
+    """The optional body `{"reference": true, "step": "RECU", "refused": false}`. Raises Refused (400)."""
+    if not body:
+        return {}
+    try:
+        wish = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise _wrong("The body is not JSON.", "") from None
+    if not isinstance(wish, dict):
+        raise _wrong("The body is not an object.", "")
+    for name, value in wish.items():
+        _require_member(name, value)
+    return wish
+
+
+def _require_member(name: str, value: Any) -> None:
+    if name in {"reference", "refused"}:
+        if not isinstance(value, bool):
+            raise _wrong("true or false is expected.", name)
+    elif name == "step":
+        if value not in STEPS:
+            raise _wrong(f"one of {', '.join(STEPS)} is expected.", name)
+    else:
+        raise _wrong("only reference, step and refused are known.", name[:40])
+
+
+def _wrong(diagnostics: str, name: str) -> Refused:
+    return Refused(
+        Issue(ErrorKind.PARAMETER, f"{name}: {diagnostics}" if name else diagnostics, name, f"/{name}")
+    )
+
+
+def answer_to(publisher: Publisher, item: InboxItem, wish: JsonObject, now: float) -> Submission | None:
+    """The RC-REF for an item, None where the publisher wants none or the item is itself an answer."""
+    delivery = item.delivery
+    if not wish.get("reference", True) or delivery.message_type in facts.REFERENCES:
+        return None
+    about = answers.Correspondence(delivery.recipient, delivery.sender, delivery.distribution_id)
+    document = answers.reference(about, now, wish.get("step"), wish.get("refused"))
+    body = edxl.encode(document, edxl.JSON, delivery.model_version)
+    return Submission(
+        publisher.id,
+        document["distributionID"],
+        hashlib.sha256(body).digest(),
+        edxl.JSON,
+        body,
+        "RC-REF",
+        delivery.model_version,
+        about.sender,
+        about.recipient,
+        "",
+        about.refers_to,
+        urgent=False,
+        quota="ordinary",
+        received_at=now,
+        expires_at=facts.instant(document["dateTimeExpires"]) or now,
+    )

@@ -1,0 +1,40 @@
+"""Every body that a publisher may send, as a Message: EDXL-DE in its formats, and the canonical FHIR Bundle."""
+
+import orjson
+
+from gateway import edxl, translation
+from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
+from gateway.model import Message
+
+FHIR_JSON = "application/fhir+json"
+
+
+def media_type(content_type: str) -> str:
+    """The bare media type of a Content-Type header; raises Refused (415, Hub 101) for what is not read here."""
+    if content_type.partition(";")[0].strip().lower() == FHIR_JSON:
+        return FHIR_JSON
+    return edxl.media_type(content_type)
+
+
+def decode(body: bytes, media_type: str, model_version: str) -> Message:
+    """The message in a body. Raises Refused: 400 where it cannot be read, 422 where a Bundle is not the canonical one."""
+    if media_type != FHIR_JSON:
+        return edxl.decode(body, media_type, model_version)
+    return from_bundle(body)
+
+
+def from_bundle(body: bytes) -> Message:
+    """The message that a canonical Bundle says, in the type and version that the Bundle names."""
+    try:
+        bundle = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(
+            Issue(ErrorKind.UNREADABLE, f"The body is not JSON in UTF-8: {error.msg} at byte {error.pos}.")
+        ) from None
+    problems = translation.canonical_issues(bundle)
+    if problems:
+        raise Refused(*(Issue(ErrorKind.SCHEMA, problem) for problem in problems))
+    try:
+        return edxl.message(translation.from_fhir(bundle), translation.describe(bundle).model_version)
+    except Untranslatable as error:
+        raise Refused(Issue(ErrorKind.SCHEMA, error.reason, error.path)) from None

@@ -1,0 +1,47 @@
+"""What a publisher may ask about its own messages and its quota."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import ErrorKind, Issue, Refused
+from gateway.model import Status, iso
+from gateway.parameters import choice, integer
+from gateway.receipts import receipt_json
+from gateway.runtime import Runtime, authenticate
+
+SCOPE = "message.read"
+JSON = "application/json"
+
+
+async def read_message(runtime: Runtime, request: Request) -> Response:
+    """`GET /v1/messages/{id}`: the receipt as it stands, and the timeline."""
+    publisher = await authenticate(runtime, request, SCOPE)
+    found = await runtime.store.get(publisher.id, request.path_params["id"])
+    if found is None:
+        raise Refused(Issue(ErrorKind.NOT_FOUND, "No message of this publisher has this id."))
+    receipt, steps = found
+    timeline = [{"step": step.step, "at": iso(step.at), "detail": step.detail} for step in steps]
+    return Response(orjson.dumps({**receipt_json(receipt), "timeline": timeline}), media_type=JSON)
+
+
+async def list_messages(runtime: Runtime, request: Request) -> Response:
+    """`GET /v1/messages`: this publisher's receipts, newest first, by status, type and case."""
+    publisher = await authenticate(runtime, request, SCOPE)
+    receipts, cursor = await runtime.store.list_messages(
+        publisher.id,
+        status=choice(request, "status", tuple(Status)),
+        message_type=request.query_params.get("type"),
+        case_id=request.query_params.get("case"),
+        cursor=request.query_params.get("cursor"),
+        limit=integer(request, "limit", 100, 1, 1_000),
+    )
+    page = {"items": [receipt_json(receipt) for receipt in receipts], "cursor": cursor}
+    return Response(orjson.dumps(page), media_type=JSON)
+
+
+async def read_quota(runtime: Runtime, request: Request) -> Response:
+    """`GET /v1/quota`: every limit of this publisher and what is left of it."""
+    publisher = await authenticate(runtime, request, "")
+    limits = runtime.quota.snapshot(publisher, runtime.now())
+    return Response(orjson.dumps({"limits": limits}), media_type=JSON)

@@ -1,0 +1,229 @@
+"""The way out, first half: a publisher's message becomes durable, and its sender gets a receipt.
+
+Read `post_message` first: it is the whole path. What follows is each of its steps.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import intake, outcome, validation
+from gateway.body import read_body
+from gateway.edxl import facts
+from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.model import Message, Publisher, Receipt, Submission, iso
+from gateway.observability import RECEIVED, log
+from gateway.receipts import receipt_json
+from gateway.runtime import Runtime, authenticate
+
+HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
+VERSIONS = ("v1", "v2", "v3")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request's body and its bare media type."""
+
+    media_type: str
+    body: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over both: what makes a repeated distributionID a repeat."""
+        return hashlib.sha256(self.media_type.encode() + b"\n" + self.body).digest()
+
+
+async def post_message(runtime: Runtime, request: Request) -> Response:
+    """`POST /v1/messages`: 202 with a receipt, or 200 with the first receipt of the same message."""
+    publisher = await authenticate(runtime, request, "message.send")  # 401 403
+    with runtime.quota.in_flight(publisher):  # 429
+        posted = await read_posted(runtime, request, publisher)  # 413 415
+        message = intake.decode(posted.body, posted.media_type, model_version(request, publisher))  # 400
+        now = runtime.now()
+        urgent = runtime.urgent_cases.is_urgent(
+            publisher.id, facts.priority(message), facts.case_id(message), now
+        )
+        try:
+            spent = runtime.quota.spend(publisher, urgent, now)  # 429
+            require(check(runtime, publisher, message, now))  # 400 403 410 422
+        except GatewayError as refusal:
+            return await replay_or_raise(runtime, publisher, message, posted, refusal)
+        submission = submit(publisher, message, posted, urgent, spent.quota, now)
+        receipt = await runtime.store.enqueue(submission, now)  # 409 503
+    if receipt.duplicate:
+        runtime.quota.give_back(publisher, spent, now)
+    else:
+        runtime.urgent_cases.remember(publisher.id, facts.priority(message), submission.case_id, now)
+    return accepted(publisher, receipt)
+
+
+async def validate_message(runtime: Runtime, request: Request) -> Response:
+    """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
+    publisher = await authenticate(runtime, request, "message.send")
+    posted = await read_posted(runtime, request, publisher)
+    message = intake.decode(posted.body, posted.media_type, model_version(request, publisher))
+    issues = check(runtime, publisher, message, runtime.now())
+    told = outcome.operation_outcome(issues, runtime.settings.fhir_base)
+    return Response(orjson.dumps(told), media_type=outcome.MEDIA_TYPE)
+
+
+def model_version(request: Request, publisher: Publisher) -> str:
+    """The model version of the request's message: the header's, else the registration's. Raises Refused (400)."""
+    asked = request.headers.get("model-version")
+    if asked is None:
+        return publisher.model_version
+    if asked not in VERSIONS:
+        raise Refused(
+            Issue(ErrorKind.PARAMETER, f"Model-Version is {asked[:20]!r}; send one of {', '.join(VERSIONS)}.")
+        )
+    return asked
+
+
+async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) -> Posted:
+    """The whole body. Raises Refused: 415, 413."""
+    media_type = intake.media_type(request.headers.get("content-type", ""))
+    limit = min(runtime.settings.max_body, publisher.limits.max_body)
+    return Posted(media_type, await read_body(request, limit, runtime.settings.max_drain))
+
+
+def check(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> tuple[Issue, ...]:
+    """All that speaks against the message: sender, recipient, expiry, then structure, coherence and codes."""
+    strict = publisher.strict_codes or runtime.settings.strict_codes
+    return (
+        *_check_addresses(runtime, publisher, message, now),
+        *validation.judge(message, strict_codes=strict),
+    )
+
+
+def _check_addresses(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> list[Issue]:
+    envelope, registry, issues = message.envelope, runtime.registry.current, []
+    sender, recipient = envelope.sender_id, envelope.address
+    if sender and not registry.sender_allowed(publisher, sender):
+        issues.append(
+            _issue(
+                ErrorKind.SENDER,
+                f"Found {sender[:80]!r}; this client sends for: {', '.join(publisher.sends_for)}.",
+                "senderID",
+            )
+        )
+    if recipient and not registry.is_known(recipient):
+        issues.append(
+            _issue(
+                ErrorKind.RECIPIENT,
+                f"No inbox is known for {recipient[:80]!r}. Check the id with the recipient.",
+                ADDRESS,
+            )
+        )
+    elif (
+        recipient and sender and not (sender.startswith(HEALTH_PREFIX) or recipient.startswith(HEALTH_PREFIX))
+    ):
+        issues.append(
+            _issue(
+                ErrorKind.RECIPIENT,
+                "Neither sender nor recipient is a health actor (fr.health…); the platform carries no such exchange.",
+                ADDRESS,
+            )
+        )
+    expires = facts.instant(envelope.date_time_expires)
+    if expires is not None and expires <= now:
+        issues.append(
+            _issue(
+                ErrorKind.EXPIRED,
+                f"Found {envelope.date_time_expires[:40]}, and it is {iso(now)}. Send it anew with a new distributionID and a later expiry.",
+                "dateTimeExpires",
+            )
+        )
+    if (
+        publisher.message_types
+        and message.message_type
+        and message.message_type not in publisher.message_types
+    ):
+        issues.append(
+            _issue(
+                ErrorKind.UNKNOWN_TYPE,
+                f"This client is registered for: {', '.join(publisher.message_types)}; found {message.message_type}.",
+                "content[0]",
+            )
+        )
+    return issues
+
+
+ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
+
+
+def _issue(kind: ErrorKind, diagnostics: str, path: str) -> Issue:
+    return Issue(kind, diagnostics, path, "/" + path.replace(".", "/").replace("[", "/").replace("]", ""))
+
+
+def require(issues: tuple[Issue, ...]) -> None:
+    """Raise Refused with all issues where one of them is an error."""
+    if issues and any(issue.severity == "error" for issue in issues):
+        raise Refused(*issues)
+
+
+async def replay_or_raise(
+    runtime: Runtime, publisher: Publisher, message: Message, posted: Posted, refusal: GatewayError
+) -> Response:
+    """The first receipt where this very message was accepted before; else the refusal. A repeat is never refused.
+
+    Where quota or expiry alone refuse, a distributionID used for other bytes is the graver news: 409.
+    """
+    distribution_id = message.envelope.distribution_id
+    if not distribution_id:
+        raise refusal
+    try:
+        receipt = await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
+    except Refused as conflict:
+        passing = all(
+            i.kind in {ErrorKind.QUOTA, ErrorKind.EXPIRED} or i.severity != "error" for i in refusal.issues
+        )
+        raise (conflict if passing else refusal) from None
+    if receipt is None:
+        raise refusal
+    return accepted(publisher, receipt)
+
+
+def submit(
+    publisher: Publisher, message: Message, posted: Posted, urgent: bool, quota: str, now: float
+) -> Submission:
+    """What the store is to keep of an accepted message: the original bytes, and the facts that route them."""
+    envelope = message.envelope
+    return Submission(
+        publisher.id,
+        envelope.distribution_id,
+        posted.digest,
+        posted.media_type,
+        posted.body,
+        message.message_type,
+        message.model_version,
+        envelope.sender_id,
+        envelope.address,
+        facts.case_id(message),
+        facts.refers_to(message),
+        urgent,
+        quota,
+        now,
+        facts.instant(envelope.date_time_expires) or now,
+    )
+
+
+def accepted(publisher: Publisher, receipt: Receipt) -> Response:
+    """202 with the receipt, or 200 where it is the receipt of an earlier request."""
+    headers = {"Location": f"/v1/messages/{receipt.id}"}
+    if receipt.duplicate:
+        headers["Idempotent-Replayed"] = "true"
+    else:
+        RECEIVED.labels(publisher.id, receipt.message_type).inc()
+    log.info(
+        "message_received",
+        publisher=publisher.id,
+        distribution_id=receipt.distribution_id,
+        message_type=receipt.message_type,
+        receipt=receipt.id,
+        duplicate=receipt.duplicate,
+    )
+    body = orjson.dumps(receipt_json(receipt))
+    return Response(body, 200 if receipt.duplicate else 202, headers, "application/json")

@@ -1,0 +1,121 @@
+"""Registrations from files: all that is wrong is told at once, each with file and line."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import ConfigurationError
+from gateway.model import JsonObject, Limits, Publisher
+from gateway.registry.fields import FIELDS, LIMITS, Field, key_set, with_defaults
+from gateway.registry.snapshot import Registry
+from gateway.registry.toml_file import TomlFile, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A publisher, and the file that says so."""
+
+    publisher: Publisher
+    file: TomlFile
+
+
+def load(
+    directory: Path, *, exclusive_senders: bool = True, core_recipients: tuple[str, ...] = ()
+) -> Registry:
+    """The registry of a folder: one registration in each `*.toml`. See `Registry` for the two other arguments.
+
+    Raises ConfigurationError with one line, `file:line: …`, for each thing that is wrong in any of the files.
+    """
+    paths = sorted(directory.glob("*.toml"))
+    if not paths:
+        raise ConfigurationError(f"{directory}:1: no registration (*.toml) is in this folder")
+    problems: list[str] = []
+    registrations: list[Registration] = []
+    for path in paths:
+        try:
+            registrations.append(read_registration(path))
+        except ConfigurationError as error:
+            problems.append(str(error))
+    problems += _conflicts(registrations, exclusive_senders)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    publishers = [r.publisher for r in registrations]
+    return Registry.of(publishers, exclusive_senders=exclusive_senders, core_recipients=core_recipients)
+
+
+def read_registration(path: Path) -> Registration:
+    """One registration. Raises ConfigurationError with a line for each thing that is wrong."""
+    file = read_toml(path)
+    jwks, key_problems = _keys(file)
+    problems = [*_problems(file), *key_problems]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    values = with_defaults(FIELDS, file.values)
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    values |= {"limits": Limits(**with_defaults(LIMITS, values["limits"])), "jwks": jwks}
+    del values["jwks_file"]
+    return Registration(Publisher(**values), file)
+
+
+def _problems(file: TomlFile) -> Iterator[str]:
+    values = file.values
+    yield from _check(file, FIELDS, values, "")
+    limits = values.get("limits", {})
+    if isinstance(limits, dict):
+        yield from _check(file, LIMITS, limits, "limits.")
+    else:
+        yield f"{file.at('limits')}: limits must be a table"
+    if not any(values.get(name) for name in ("secret_sha256", "jwks", "jwks_file")):
+        yield f"{file.at('client_id')}: the client cannot authenticate; give secret_sha256, jwks or jwks_file"
+    if "jwks" in values and "jwks_file" in values:
+        yield f"{file.at('jwks_file')}: give jwks or jwks_file, not both"
+
+
+def _check(file: TomlFile, fields: dict[str, Field], values: JsonObject, table: str) -> Iterator[str]:
+    for name, value in values.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            hint = f"; is it {near[0]}?" if near else f"; known are: {', '.join(fields)}"
+            yield f"{file.at(table + name)}: unknown key {table}{name}{hint}"
+            continue
+        for item, problem in fields[name].check(value):
+            yield f"{file.at(table + name, item)}: {table}{name}: {problem}"
+    for name, field in fields.items():
+        if field.default is ... and name not in values:
+            yield f"{file.path}:1: the key {name} is missing"
+
+
+def _keys(file: TomlFile) -> tuple[JsonObject | None, list[str]]:
+    """The public keys, inline or from a file beside the registration, and what is wrong with that file."""
+    name = file.values.get("jwks_file")
+    if not isinstance(name, str) or not name:
+        return file.values.get("jwks"), []
+    path = file.path.parent / name
+    try:
+        jwks: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not JSON in UTF-8"
+        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        return None, [f"{file.at('jwks_file')}: {path} cannot be read: {cause}{line}"]
+    return jwks, [f"{file.at('jwks_file')}: {path}: {problem}" for _item, problem in key_set(jwks)]
+
+
+def _conflicts(registrations: list[Registration], exclusive_senders: bool) -> Iterator[str]:
+    """What two registrations both claim. The line is the later file's, the text names the earlier."""
+    exclusive = ["id", "client_id", "inbox_for", *(["sends_for"] if exclusive_senders else [])]
+    for key in exclusive:
+        first: dict[str, Registration] = {}
+        for registration in registrations:
+            for value in _claims(registration.publisher, key):
+                other = first.setdefault(value, registration)
+                if other is not registration:
+                    here, there = registration.file.at(key, value), other.file.at(key, value)
+                    yield f"{here}: {key}: {value!r} is taken by {other.publisher.id} ({there})"
+
+
+def _claims(publisher: Publisher, key: str) -> tuple[str, ...]:
+    value = getattr(publisher, key)
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,120 @@
+"""Group commit: callers wait, one thread writes what they all asked for in one transaction."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from gateway.errors import ErrorKind, GatewayError, Issue, Unavailable
+
+RETRY_AFTER = "5"  # seconds
+BATCH = 512  # operations in one transaction, so that the first does not wait for thousands
+
+Operation = TypeVar("Operation")
+Outcome = Any | Exception
+
+
+def unavailable(cause: str) -> Unavailable:
+    """The store cannot do it now; nothing was changed."""
+    return Unavailable(Issue(ErrorKind.OVERLOADED, cause), headers={"Retry-After": RETRY_AFTER})
+
+
+def database_error(error: Exception) -> Exception:
+    """A database's failure (disk full, I/O, read-only, locked, damaged) as Unavailable, any other error as it is.
+
+    SQLite's own text may quote values, so that only the code's name is told.
+    """
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.DataError | sqlite3.IntegrityError):
+        return error
+    if isinstance(error, sqlite3.DatabaseError):
+        return unavailable(
+            f"The database answers {getattr(error, 'sqlite_errorname', type(error).__name__)}."
+        )
+    return error
+
+
+class GroupCommit(Generic[Operation]):
+    """One writer for one connection, which nothing else may use.
+
+    `apply` runs in the writer's thread, inside a transaction, and gives one outcome an operation: a value, or a
+    GatewayError of an operation that changed nothing. `settle` runs in the event loop after the commit, in the order of
+    the operations, before any caller goes on.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        apply: Callable[[sqlite3.Connection, Sequence[Operation]], list[Outcome]],
+        settle: Callable[[Operation, Outcome], None],
+    ) -> None:
+        self._connection = connection
+        self._apply = apply
+        self._settle = settle
+        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._writing = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = ThreadPoolExecutor(1, "store-writer")
+
+    def submit(self, operation: Operation) -> asyncio.Future[Any]:
+        """The outcome of an operation, once it is durable."""
+        if self._closed:
+            raise unavailable("The store is closing.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._pending.append((operation, future))
+        if not self._writing:
+            self._writing = True
+            self._idle.clear()
+            loop.call_soon(self._write)  # after the callers that are ready now
+        return future
+
+    async def close(self) -> None:
+        """Take nothing more, finish what is pending."""
+        self._closed = True
+        await self._idle.wait()
+        self._thread.shutdown()
+
+    def _write(self) -> None:
+        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+        written = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._transaction, [operation for operation, _ in batch]
+        )
+        written.add_done_callback(lambda done: self._finish(batch, done.result()))
+
+    def _finish(self, batch: list[tuple[Operation, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
+        if self._pending:
+            self._write()
+        else:
+            self._writing = False
+            self._idle.set()
+        for (operation, _), outcome in zip(batch, outcomes, strict=True):
+            self._settle(operation, outcome)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # the caller went away; what it asked for has happened all the same
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _transaction(self, operations: Sequence[Operation]) -> list[Outcome]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._apply(self._connection, operations)
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, its caller is told and the writer lives on
+            self._roll_back()
+            if len(operations) > 1:
+                return [self._transaction([operation])[0] for operation in operations]
+            return [error if isinstance(error, GatewayError) else database_error(error)]
+        return outcomes
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass

@@ -1,0 +1,98 @@
+"""The SQLite file: locked for one process, opened durable, its schema made or recognised."""
+
+import fcntl
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import ConfigurationError
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+VERSION = 1
+SCHEME = "sqlite:///"
+CACHE = 65_536  # KiB of pages in memory
+CHECKPOINT = 2_000  # pages of 4 KiB in the write-ahead log before they are moved into the file
+WRITER_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit returns after fsync: a receipt survives a power cut
+    "secure_delete = ON",  # erased health data is overwritten, not only forgotten
+    f"cache_size = -{CACHE}",
+    f"wal_autocheckpoint = {CHECKPOINT}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The two connections and the lock. Each connection is used by one thread at a time."""
+
+    writer: sqlite3.Connection
+    reader: sqlite3.Connection
+    lock: int
+
+    def close(self) -> None:
+        """Close all; the lock last."""
+        self.reader.close()
+        self.writer.close()
+        os.close(self.lock)
+
+
+def open_database(url: str) -> Database:
+    """Open `sqlite:///relative/path` or `sqlite:////absolute/path`, making what is missing.
+
+    Raises ConfigurationError where the URL is of another kind, the file cannot be used, is not ours, or is in use.
+    """
+    path = url.removeprefix(SCHEME)
+    if path == url or not path:
+        raise ConfigurationError(f"database_url is {url!r}; {SCHEME}PATH is expected.")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(f"{path}.lock")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the database cannot be opened: {error.strerror}.") from None
+    try:
+        return _connect(path, lock)
+    except (sqlite3.Error, OSError) as error:
+        os.close(lock)
+        raise ConfigurationError(f"{path}: the database cannot be opened: {error}.") from None
+    except ConfigurationError:
+        os.close(lock)
+        raise
+
+
+def _lock(path: str) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise ConfigurationError(
+            f"{path}: another process has this database open. SQLite serves one gateway process only."
+        ) from None
+    return lock
+
+
+def _connect(path: str, lock: int) -> Database:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # health data: for this user only
+    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    try:
+        for pragma in WRITER_PRAGMAS:
+            writer.execute(f"PRAGMA {pragma}").fetchall()
+        _require_schema(writer, path)
+        reader = sqlite3.connect(
+            f"{Path(path).absolute().as_uri()}?mode=ro",
+            uri=True, isolation_level=None, check_same_thread=False, timeout=1.0,
+        )  # fmt: skip
+    except BaseException:
+        writer.close()
+        raise
+    return Database(writer, reader, lock)
+
+
+def _require_schema(connection: sqlite3.Connection, path: str) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if version == 0 and tables == 0:
+        connection.executescript(f"BEGIN; {SCHEMA.read_text()} COMMIT;")
+    elif version != VERSION:
+        raise ConfigurationError(f"{path}: the database has schema version {version}; {VERSION} is expected.")

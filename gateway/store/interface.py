@@ -1,0 +1,153 @@
+"""What a store can do. Every implementation passes the same tests.
+
+Times are POSIX seconds, given by the caller; timeouts are seconds. An operation that changes something has happened
+durably when it returns; it raises Unavailable (503, Retry-After), having changed nothing, when the database cannot
+take it now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was given up and can be put back: `cause` is the last step's detail."""
+
+    id: str
+    publisher_id: str
+    distribution_id: str
+    message_type: str
+    recipient: str
+    received_at: float
+    died_at: float
+    cause: str
+
+
+class Store(Protocol):
+    """Outbox, inbox, dead letters and idempotency."""
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of the database."""
+
+    async def is_writable(self, now: float) -> bool:
+        """Whether a change reaches the disk: it is tried."""
+
+    # the outbox, for the publisher
+
+    async def enqueue(self, submission: Submission, now: float) -> Receipt:
+        """Keep a message and put it at the end of its lane.
+
+        The same publisher's distributionID again: with the same digest the first receipt as it stands now, with
+        `duplicate`; with another digest Refused (409). Raises Unavailable also where the backlog is full.
+        """
+
+    async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
+        """The receipt that `enqueue` would repeat, None for a new message. Raises Refused (409) as `enqueue` does."""
+
+    async def get(self, publisher_id: str, receipt_id: str) -> tuple[Receipt, tuple[Step, ...]] | None:
+        """A message of this publisher's and its timeline, oldest step first."""
+
+    async def list_messages(
+        self,
+        publisher_id: str,
+        *,
+        status: str | None = None,
+        message_type: str | None = None,
+        case_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Receipt], str | None]:
+        """Receipts of this publisher's, newest first, and the cursor of the next page (None = the last one).
+
+        One call looks at a bounded number of messages, so that a page under a rare filter may be short or empty and
+        still have a next one. New messages do not shift the pages. Raises Refused (400) for a cursor of another kind.
+        """
+
+    # the outbox, for the forwarder
+
+    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+        """Up to `limit` due messages, at most one a lane; each stays claimed until one of the next four names it."""
+
+    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
+        """Return when something may have become claimable, at the latest after `timeout`."""
+
+    async def mark_forwarded(
+        self, receipt_id: str, now: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The core has it. `before` are steps of the timeline that came first, such as `translated`."""
+
+    async def mark_retry(
+        self, receipt_id: str, now: float, next_at: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The attempt failed; the next is due at `next_at`, and its lane waits until then."""
+
+    async def reject(
+        self, receipt_id: str, now: float, status: Status, cause: str, answer: Delivery | None
+    ) -> None:
+        """End a message as rejected, expired or dead and put the answer into its sender's inbox, both or neither.
+
+        A message that was acknowledged meanwhile stays so, and nothing is answered.
+        """
+
+    async def mark_acknowledged(
+        self, distribution_id: str, sender: str, now: float, detail: str = ""
+    ) -> None:
+        """The recipient `sender` answered the message `distribution_id`, whatever had come of it so far."""
+
+    def backlog(self) -> int:
+        """How many messages wait to be forwarded or are under way."""
+
+    def oldest_due_age(self, now: float) -> float:
+        """How long the oldest of them has waited, in seconds; 0 where none does."""
+
+    # dead letters
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """The newest dead letters, newest first."""
+
+    async def replay(self, receipt_ids: Sequence[str], now: float) -> int:
+        """Put dead letters back at the end of their lanes; how many were. Others, and erased ones, are left alone."""
+
+    # the inbox
+
+    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:
+        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item."""
+
+    async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
+        """Unacknowledged items after the cursor, oldest first: up to `limit`, fewer where they are large."""
+
+    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> None:  # noqa: ASYNC109 - long poll
+        """Return when an unacknowledged item after the cursor is there, at the latest after `timeout`."""
+
+    async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
+        """One item of this publisher's, acknowledged or not. The content of an erased one is empty."""
+
+    async def acknowledge(
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+    ) -> bool:
+        """Take an item out of the inbox and enqueue the answer, both or neither. False, and nothing, where it was out.
+
+        The answer counts against no quota and is taken even when the backlog is full.
+        """
+
+    # what outlives a restart
+
+    async def remember_jti(self, key: str, expires_at: float, now: float) -> bool:
+        """Whether this is the first time that the key is seen; it is forgotten some time after `expires_at`."""
+
+    async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
+        """(publisher, quota, window, count) of what was accepted in the current second, minute and day.
+
+        Windows ("second", "minute", "day") are aligned: they start at a multiple of their length.
+        """
+
+    async def urgent_cases(self, since: float) -> list[tuple[str, str, float]]:
+        """(publisher, case, when) of the last urgent message of each case, for messages received after `since`."""
+
+    async def erase(self, before: float, limit: int = 1_000) -> int:
+        """Erase the content of up to `limit` messages with a final status and items that are acknowledged, received
+        before then; how many were. Receipts and timelines stay, dead letters cannot be replayed any more.
+        """

@@ -1,0 +1,179 @@
+"""The order in which stored messages are forwarded, in memory. Pure: no clock, no disk.
+
+A lane is (recipient, case). Inside a lane order is that of arrival and at most one message is under way; lanes run side
+by side. Lanes that hold an urgent message come first; then publishers take turns; then the lane that waits longest.
+Every operation is O(log n): a lane's entry in a heap is not removed but outdated, by the lane's stamp.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+
+@dataclass(slots=True)
+class Entry:
+    """One message that waits to be forwarded. `position` grows with the order of arrival."""
+
+    id: str
+    position: int
+    lane: str
+    publisher_id: str
+    urgent: bool
+    attempts: int = 0
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class _Lane:
+    key: str
+    queue: deque[Entry] = field(default_factory=deque)
+    urgent: int = 0  # how many of its messages are
+    under_way: bool = False
+    next_at: float | None = None
+    stamp: int = 0  # every change makes its older entries in the heaps void
+
+
+class _Turns:
+    """Claimable lanes of one class of urgency: publishers take turns, each one's longest waiting lane first."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[tuple[int, int, _Lane]]] = {}
+        self._order: deque[str] = deque()
+
+    def push(self, lane: _Lane) -> None:
+        head = lane.queue[0]
+        heap = self._heaps.get(head.publisher_id)
+        if heap is None:
+            heap = self._heaps[head.publisher_id] = []
+            self._order.append(head.publisher_id)
+        heappush(heap, (head.position, lane.stamp, lane))
+
+    def pop(self) -> _Lane | None:
+        while self._order:
+            publisher_id = self._order.popleft()
+            heap = self._heaps[publisher_id]
+            lane = _pop_current(heap)
+            if heap:
+                self._order.append(publisher_id)
+            else:
+                del self._heaps[publisher_id]
+            if lane is not None:
+                return lane
+        return None
+
+
+def _pop_current(heap: list[tuple[int, int, _Lane]]) -> _Lane | None:
+    while heap:
+        _, stamp, lane = heappop(heap)
+        if stamp == lane.stamp:
+            return lane
+    return None
+
+
+class Lanes:
+    """All messages that wait or are under way."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, _Lane] = {}
+        self._entries: dict[str, Entry] = {}
+        self._urgent = _Turns()
+        self._ordinary = _Turns()
+        self._waiting: list[tuple[float, int, _Lane]] = []
+        self._stamp = 0
+        self._claimable: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def claimable(self) -> bool:
+        """Whether `claim` would find something without the passing of time."""
+        return bool(self._claimable)
+
+    def oldest(self) -> int | None:
+        """The position of the message that waits longest, None where none waits."""
+        return next((entry.position for entry in self._entries.values()), None)
+
+    def add(self, entry: Entry, next_at: float | None = None) -> None:
+        """Put a message at the end of its lane; a message that is already here stays where it is.
+
+        `next_at` is when the lane may be claimed, if the message is the first of it.
+        """
+        if entry.id in self._entries:
+            return
+        self._entries[entry.id] = entry
+        lane = self._lanes.get(entry.lane)
+        if lane is None:
+            lane = self._lanes[entry.lane] = _Lane(entry.lane)
+            lane.next_at = next_at
+        lane.queue.append(entry)
+        lane.urgent += entry.urgent
+        if len(lane.queue) == 1 or (entry.urgent and lane.urgent == 1):
+            self._offer(lane)
+
+    def claim(self, now: float, limit: int) -> list[Entry]:
+        """Up to `limit` messages that are due, each the first of its lane. They are under way until `release` or `done`."""
+        while self._waiting and self._waiting[0][0] <= now:
+            _, stamp, lane = heappop(self._waiting)
+            if stamp == lane.stamp:
+                lane.next_at = None
+                self._offer(lane)
+        claimed: list[Entry] = []
+        while len(claimed) < limit:
+            found = self._urgent.pop() or self._ordinary.pop()
+            if found is None:
+                break
+            found.under_way = True
+            self._offer(found)
+            claimed.append(found.queue[0])
+        return claimed
+
+    def release(self, message_id: str, next_at: float | None, attempts: int = 1) -> None:
+        """A message under way was not taken: it stays first in its lane, due at `next_at` (None = at once)."""
+        entry = self._entries.get(message_id)
+        if entry is None:
+            return
+        entry.attempts += attempts
+        lane = self._lanes[entry.lane]
+        if lane.queue[0] is entry:
+            lane.under_way = False
+            lane.next_at = next_at
+            self._offer(lane)
+
+    def is_under_way(self, message_id: str) -> bool:
+        """Whether a message is claimed."""
+        entry = self._entries.get(message_id)
+        if entry is None:
+            return False
+        lane = self._lanes[entry.lane]
+        return lane.under_way and lane.queue[0] is entry
+
+    def done(self, message_id: str) -> None:
+        """A message leaves for good; where it was the first of its lane, the next one is free."""
+        entry = self._entries.pop(message_id, None)
+        if entry is None:
+            return
+        lane = self._lanes[entry.lane]
+        entry.gone = True
+        lane.urgent -= entry.urgent
+        if lane.queue[0] is entry:
+            lane.under_way = False
+            lane.next_at = None
+            while lane.queue and lane.queue[0].gone:
+                lane.queue.popleft()
+        if not lane.queue:
+            del self._lanes[lane.key]
+        self._offer(lane)
+
+    def _offer(self, lane: _Lane) -> None:
+        # the one place that says where a lane stands: under way, waiting for a time, claimable, or gone
+        self._stamp += 1
+        lane.stamp = self._stamp
+        self._claimable.discard(lane.key)
+        if lane.under_way or not lane.queue:
+            return
+        if lane.next_at is not None:
+            heappush(self._waiting, (lane.next_at, lane.stamp, lane))
+            return
+        self._claimable.add(lane.key)
+        (self._urgent if lane.urgent else self._ordinary).push(lane)

@@ -1,0 +1,169 @@
+"""What asks the embedded store: functions over a connection that only reads."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+
+from gateway.errors import ErrorKind, Issue, Refused
+from gateway.model import InboxItem, Receipt, Step, Submission
+from gateway.store import rows
+from gateway.store.interface import DeadLetter
+from gateway.store.lanes import Entry
+
+WINDOWS = {"second": 1.0, "minute": 60.0, "day": 86_400.0}
+SCAN = 20_000  # messages that one call of `list_messages` looks at
+PAGE_BYTES = 16_777_216  # of content in one page of an inbox; the first item always fits
+
+
+def pending(connection: sqlite3.Connection) -> list[tuple[Entry, float | None]]:
+    """Every message that waits to be forwarded, in the order of arrival, and when it is due."""
+    found = connection.execute(
+        "SELECT id, position, lane, publisher_id, urgent, attempts, next_at FROM messages"
+        " WHERE status = 'received' ORDER BY position"
+    )
+    return [
+        (Entry(message_id, position, lane, publisher_id, bool(urgent), attempts), next_at)
+        for message_id, position, lane, publisher_id, urgent, attempts, next_at in found
+    ]
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    """The highest number given so far."""
+    row = connection.execute(
+        "SELECT max((SELECT coalesce(max(seq), 0) FROM messages), (SELECT coalesce(max(seq), 0) FROM inbox),"
+        " (SELECT coalesce(max(position), 0) FROM messages WHERE status = 'received'))"
+    ).fetchone()
+    return int(row[0])
+
+
+def submissions(connection: sqlite3.Connection, receipt_ids: Iterable[str]) -> dict[str, Submission]:
+    """Messages with their content, by id; one whose content is gone is missing."""
+    statement = f"SELECT {rows.SUBMISSION} FROM messages m JOIN contents c USING (seq) WHERE m.seq = ?"  # noqa: S608 - constant
+    found = {i: connection.execute(statement, (rows.seq_of(i),)).fetchone() for i in receipt_ids}
+    return {i: rows.submission(row) for i, row in found.items() if row is not None}
+
+
+def message(
+    connection: sqlite3.Connection, publisher_id: str, receipt_id: str
+) -> tuple[Receipt, tuple[Step, ...]] | None:
+    """A message of this publisher's and its timeline."""
+    seq = rows.seq_of(receipt_id)
+    row = connection.execute(
+        f"SELECT {rows.RECEIPT} FROM messages WHERE seq = ? AND id = ? AND publisher_id = ?",  # noqa: S608 - constant
+        (seq, receipt_id, publisher_id),
+    ).fetchone()
+    if row is None:
+        return None
+    receipt = rows.receipt(row)
+    steps = connection.execute("SELECT step, at, detail FROM steps WHERE message = ? ORDER BY number", (seq,))
+    return receipt, (Step("received", receipt.received_at), *(Step(*step) for step in steps))
+
+
+def list_messages(
+    connection: sqlite3.Connection,
+    publisher_id: str,
+    filters: dict[str, str],
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[Receipt], str | None]:
+    """One page of receipts, newest first; `filters` are columns and the values asked for."""
+    before = _before(cursor)
+    wanted = " AND ".join(f"{column} = ?" for column in filters) or "1"
+    page = connection.execute(
+        f"SELECT seq, {rows.RECEIPT} FROM"  # noqa: S608 - columns are the caller's constants
+        " (SELECT * FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?)"
+        f" WHERE {wanted} ORDER BY seq DESC LIMIT ?",
+        (publisher_id, before, SCAN, *filters.values(), limit + 1),
+    ).fetchall()
+    receipts = [rows.receipt(row[1:]) for row in page[:limit]]
+    if len(page) > limit:
+        return receipts, str(page[limit - 1][0])
+    last_seen = connection.execute(
+        "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+        (publisher_id, before, SCAN - 1),
+    ).fetchone()
+    return receipts, None if last_seen is None else str(last_seen[0])
+
+
+def _before(cursor: str | None) -> int:
+    if cursor is None:
+        return rows.MAX_SEQ
+    if cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(rows.MAX_SEQ)):
+        return int(cursor)
+    raise Refused(
+        Issue(ErrorKind.PARAMETER, "Use the cursor of the page before, or none.", "cursor", "/cursor")
+    )
+
+
+def inbox(connection: sqlite3.Connection, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
+    """Unacknowledged items after the cursor, oldest first."""
+    found = connection.execute(
+        f"SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.publisher_id = ? AND i.acknowledged_at IS NULL AND i.seq > ? ORDER BY i.seq LIMIT ?",
+        (publisher_id, cursor, limit),
+    )
+    items: list[InboxItem] = []
+    size = 0
+    with closing(found):  # a cursor left open would hold back the checkpoint
+        for row in found:
+            item = rows.inbox_item(row)
+            size += len(item.delivery.content)
+            if items and size > PAGE_BYTES:
+                break
+            items.append(item)
+    return items
+
+
+def has_items(connection: sqlite3.Connection, publisher_id: str, cursor: int) -> bool:
+    """Whether `inbox` would find something."""
+    statement = "SELECT 1 FROM inbox WHERE publisher_id = ? AND acknowledged_at IS NULL AND seq > ? LIMIT 1"
+    return connection.execute(statement, (publisher_id, cursor)).fetchone() is not None
+
+
+def inbox_item(connection: sqlite3.Connection, publisher_id: str, item_id: str) -> InboxItem | None:
+    """One item of this publisher's."""
+    row = connection.execute(
+        f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.seq = ? AND i.id = ? AND i.publisher_id = ?",
+        (rows.seq_of(item_id), item_id, publisher_id),
+    ).fetchone()
+    return None if row is None else rows.inbox_item(row)
+
+
+def dead_letters(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """The newest dead letters."""
+    found = connection.execute(
+        "SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail"
+        " FROM messages m JOIN steps s ON s.message = m.seq"
+        " AND s.number = (SELECT max(number) FROM steps WHERE message = m.seq AND step = 'dead')"
+        " WHERE m.status = 'dead' ORDER BY m.seq DESC LIMIT ?",
+        (limit,),
+    )
+    return [DeadLetter(*row) for row in found]
+
+
+def usage(connection: sqlite3.Connection, now: float) -> list[tuple[str, str, str, int]]:
+    """What was accepted in the current windows. A number is at least its time of arrival, which bounds the search."""
+    day, minute, second = (
+        now // length * length for length in (WINDOWS["day"], WINDOWS["minute"], WINDOWS["second"])
+    )
+    found = connection.execute(
+        "SELECT publisher_id, quota, sum(received_at >= ?), sum(received_at >= ?), count(*) FROM messages"
+        " WHERE seq >= ? AND received_at >= ? AND spent GROUP BY publisher_id, quota",
+        (second, minute, int(day * 1e6), day),
+    )
+    return [
+        (publisher_id, quota, window, count)
+        for publisher_id, quota, *counts in found
+        for window, count in zip(WINDOWS, counts, strict=True)
+        if count
+    ]
+
+
+def urgent_cases(connection: sqlite3.Connection, since: float) -> list[tuple[str, str, float]]:
+    """The last urgent message of each case."""
+    return connection.execute(
+        "SELECT publisher_id, case_id, max(received_at) FROM messages"
+        " WHERE seq >= ? AND received_at >= ? AND urgent AND case_id <> '' GROUP BY publisher_id, case_id",
+        (int(since * 1e6), since),
+    ).fetchall()

@@ -1,0 +1,80 @@
+"""Rows of the embedded store as the gateway's values, and the ids that are made of their numbers."""
+
+import secrets
+import sqlite3
+from typing import Any
+
+import orjson
+
+from gateway.model import Delivery, InboxItem, Receipt, Status, Submission
+
+RECEIPT = "id, distribution_id, status, message_type, model_version, received_at, quota"
+SUBMISSION = (
+    "m.publisher_id, m.distribution_id, m.digest, m.media_type, c.content, m.message_type, m.model_version, m.sender,"
+    " m.recipient, m.case_id, m.refers_to, m.urgent, m.quota, m.received_at, m.expires_at"
+)
+ITEM = (
+    "i.id, i.seq, i.acknowledged_at, i.publisher_id, i.distribution_id, i.sender, i.recipient, i.message_type,"
+    " i.model_version, i.content_type, c.content, i.case_id, i.refers_to, i.received_at, i.loss"
+)
+MAX_SEQ = 2**63 - 1
+
+
+def new_id(seq: int) -> str:
+    """A public id: 32 hex digits that sort by arrival and whose second half cannot be guessed."""
+    return f"{seq:016x}{secrets.token_hex(8)}"
+
+
+def seq_of(public_id: str) -> int:
+    """The number in a public id, -1 where it is none of ours. The id's second half is still to be compared."""
+    try:
+        seq = int(public_id[:16], 16)
+    except ValueError:
+        return -1
+    return seq if 0 <= seq <= MAX_SEQ else -1
+
+
+def receipt(row: Any, *, duplicate: bool = False) -> Receipt:
+    """A Receipt from the columns RECEIPT."""
+    return Receipt(row[0], row[1], Status(row[2]), row[3], row[4], row[5], row[6], duplicate)
+
+
+def submission(row: Any) -> Submission:
+    """A Submission from the columns SUBMISSION."""
+    values = list(row)
+    values[11] = bool(values[11])
+    return Submission(*values)
+
+
+def inbox_item(row: Any) -> InboxItem:
+    """An InboxItem from the columns ITEM."""
+    item_id, cursor, acknowledged_at, *values = row
+    values[7] = values[7] or b""
+    values[-1] = tuple(orjson.loads(values[-1]))
+    return InboxItem(item_id, cursor, Delivery(*values), acknowledged_at)
+
+
+def lane_of(connection: sqlite3.Connection, message: Submission) -> str:
+    """The lane (recipient, case) of a message; of what an RC-REF or RS-ERROR refers to; else that of its sender.
+
+    What is referred to is looked for among the publisher's own messages, then among those in its inbox.
+    """
+    if not message.refers_to:
+        return case_lane(message.recipient, message.case_id, message.sender)
+    key = (message.refers_to, message.publisher_id)
+    row = connection.execute(
+        "SELECT lane FROM messages WHERE distribution_id = ? AND publisher_id = ?", key
+    ).fetchone()
+    if row is not None:
+        return str(row[0])
+    row = connection.execute(
+        "SELECT recipient, case_id, sender FROM inbox WHERE distribution_id = ? AND publisher_id = ?"
+        " ORDER BY seq LIMIT 1",
+        key,
+    ).fetchone()
+    return case_lane(*row) if row is not None else case_lane("", "", message.sender)
+
+
+def case_lane(recipient: str, case_id: str, sender: str) -> str:
+    """The name of a lane. A recipient is never empty, so that no case's lane is a sender's."""
+    return f"{recipient}\t{case_id}" if case_id else f"\t{sender}"

@@ -1,0 +1,259 @@
+"""The embedded store: SQLite in WAL mode with synchronous=FULL, for one process.
+
+One connection writes (`commit`), one reads. The order of forwarding lives in memory (`lanes`), rebuilt from the table
+when the store is opened: what was under way when a process died is due again at once.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from gateway.errors import GatewayError, Refused
+from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.store import reads, rows, writes
+from gateway.store.commit import unavailable
+from gateway.store.database import Database
+from gateway.store.engine import Engine, wait_for
+from gateway.store.interface import DeadLetter
+from gateway.store.writes import Arrival, Stored
+
+FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
+
+
+class SqliteStore:
+    """The `Store` on one SQLite file; what each operation promises is said there. Made by `open_store`."""
+
+    def __init__(self, database: Database, backlog_limit: int) -> None:
+        self._engine = Engine(database)
+        self._backlog_limit = backlog_limit
+        self._forgot_at = float("-inf")
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of the database."""
+        await self._engine.close()
+
+    async def is_writable(self, now: float) -> bool:
+        """Whether a change reaches the disk: it is tried."""
+        statement = "INSERT INTO probe VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+        try:
+            await self._engine.do(lambda connection: connection.execute(statement, (now,)).rowcount)
+        except GatewayError:
+            return False
+        return True
+
+    # the outbox, for the publisher
+
+    async def enqueue(self, submission: Submission, now: float) -> Receipt:
+        """Keep a message and put it at the end of its lane."""
+        if self._engine.backlog >= self._backlog_limit:
+            return await self._repeat_only(submission)
+        seq = self._engine.number(now)
+        stored = await self._engine.arrive(Arrival(seq, rows.new_id(seq), submission))
+        return stored.receipt
+
+    async def _repeat_only(self, submission: Submission) -> Receipt:
+        key = submission.publisher_id, submission.distribution_id, submission.digest
+        receipt = await self.find_receipt(*key)
+        if receipt is None:
+            raise unavailable("Too many messages wait to be forwarded.")
+        return receipt
+
+    async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
+        """The receipt that `enqueue` would repeat."""
+        found = await self._engine.read(writes.find_receipt, publisher_id, distribution_id, digest)
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    async def get(self, publisher_id: str, receipt_id: str) -> tuple[Receipt, tuple[Step, ...]] | None:
+        """A message of this publisher's and its timeline."""
+        return await self._engine.read(reads.message, publisher_id, receipt_id)
+
+    async def list_messages(
+        self,
+        publisher_id: str,
+        *,
+        status: str | None = None,
+        message_type: str | None = None,
+        case_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Receipt], str | None]:
+        """Receipts of this publisher's, newest first."""
+        asked = {"status": status, "message_type": message_type, "case_id": case_id}
+        filters = {column: str(value) for column, value in asked.items() if value is not None}
+        return await self._engine.read(reads.list_messages, publisher_id, filters, cursor, limit)
+
+    # the outbox, for the forwarder
+
+    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+        """Up to `limit` due messages, at most one a lane."""
+        entries = self._engine.claim(now, limit)
+        try:
+            messages = await self._engine.contents(entries)
+        except BaseException:
+            self._engine.unclaim(entries)
+            raise
+        for entry in entries:
+            if entry.id not in messages:
+                await self.reject(entry.id, now, Status.DEAD, "The stored content is gone.", None)
+        return [Outgoing(e.id, messages[e.id], e.attempts) for e in entries if e.id in messages]
+
+    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+        """Return when something may have become claimable."""
+        await self._engine.wait_due(timeout)
+
+    async def mark_forwarded(
+        self, receipt_id: str, now: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The core has it."""
+        steps = (*before, Step("forwarded", now, detail))
+        await self._engine.mark(
+            receipt_id,
+            now,
+            lambda connection, seq: writes.advance(connection, seq, Status.FORWARDED, steps),
+            lambda _: self._engine.leave(receipt_id),
+        )
+
+    async def mark_retry(
+        self, receipt_id: str, now: float, next_at: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The attempt failed; the next is due at `next_at`."""
+        steps = (*before, Step("retry", now, detail))
+
+        def settle(is_waiting: bool) -> None:
+            if is_waiting:
+                self._engine.put_off(receipt_id, now, next_at)
+            else:
+                self._engine.leave(receipt_id)
+
+        await self._engine.mark(
+            receipt_id,
+            now,
+            lambda connection, seq: writes.advance(connection, seq, Status.RECEIVED, steps, next_at),
+            settle,
+        )
+
+    async def reject(
+        self, receipt_id: str, now: float, status: Status, cause: str, answer: Delivery | None
+    ) -> None:
+        """End a message as rejected, expired or dead and answer its sender."""
+        item = self._engine.number(now)
+
+        def write(connection: sqlite3.Connection, seq: int) -> bool:
+            ended = writes.advance(connection, seq, status, [Step(status, now, cause)])
+            if ended and answer is not None:
+                writes.deposit(connection, item, rows.new_id(item), answer)
+            return ended
+
+        def settle(ended: bool) -> None:
+            self._engine.leave(receipt_id)
+            if ended and answer is not None:
+                self._engine.inbox_waiters.wake(answer.publisher_id)
+
+        await self._engine.mark(receipt_id, now, write, settle)
+
+    async def mark_acknowledged(
+        self, distribution_id: str, sender: str, now: float, detail: str = ""
+    ) -> None:
+        """The recipient answered a message."""
+        step = Step("acknowledged", now, detail)
+
+        await self._engine.do(
+            lambda connection: writes.acknowledge_message(connection, distribution_id, sender, step),
+            self._engine.leave_unless_under_way,
+        )
+
+    def backlog(self) -> int:
+        """How many messages wait to be forwarded or are under way."""
+        return self._engine.backlog
+
+    def oldest_due_age(self, now: float) -> float:
+        """How long the oldest of them has waited, in seconds."""
+        position = self._engine.oldest
+        return 0.0 if position is None else max(0.0, now - position / 1e6)
+
+    # dead letters
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """The newest dead letters."""
+        return await self._engine.read(reads.dead_letters, limit)
+
+    async def replay(self, receipt_ids: Sequence[str], now: float) -> int:
+        """Put dead letters back at the end of their lanes."""
+        positions = {receipt_id: self._engine.number(now) for receipt_id in receipt_ids}
+        entries = await self._engine.do(
+            lambda connection: writes.replay(connection, positions, now), self._engine.requeue
+        )
+        return len(entries)
+
+    # the inbox
+
+    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:
+        """Keep a delivery."""
+        seq = self._engine.number(now)
+        item_id = rows.new_id(seq)
+        return await self._engine.do(
+            lambda connection: writes.deposit(connection, seq, item_id, delivery),
+            lambda _item: self._engine.inbox_waiters.wake(delivery.publisher_id),
+        )
+
+    async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
+        """Unacknowledged items after the cursor."""
+        return await self._engine.read(reads.inbox, publisher_id, cursor, limit)
+
+    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+        """Return when an unacknowledged item after the cursor is there."""
+        waiter = self._engine.inbox_waiters.join(
+            publisher_id
+        )  # before the look, so that nothing slips in between
+        try:
+            if not await self._engine.read(reads.has_items, publisher_id, cursor):
+                await wait_for(waiter, timeout)
+        finally:
+            self._engine.inbox_waiters.leave(publisher_id, waiter)
+
+    async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
+        """One item of this publisher's."""
+        return await self._engine.read(reads.inbox_item, publisher_id, item_id)
+
+    async def acknowledge(
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+    ) -> bool:
+        """Take an item out of the inbox and enqueue the answer."""
+        seq = self._engine.number(now)
+        arrival = None if answer is None else Arrival(seq, rows.new_id(seq), answer, spent=False)
+
+        def settle(outcome: Stored | bool) -> None:
+            if isinstance(outcome, Stored) and arrival is not None:
+                self._engine.arrived(arrival, outcome)
+
+        outcome = await self._engine.do(
+            lambda connection: writes.acknowledge_item(connection, publisher_id, item_id, now, arrival),
+            settle,
+        )
+        return bool(outcome)
+
+    # what outlives a restart
+
+    async def remember_jti(self, key: str, expires_at: float, now: float) -> bool:
+        """Whether this is the first time that the key is seen."""
+        if now >= self._forgot_at + FORGET_EVERY:
+            await self.forget(now)
+        return await self._engine.do(lambda connection: writes.remember_jti(connection, key, expires_at))
+
+    async def forget(self, now: float) -> None:
+        """Forget the jtis that have expired."""
+        self._forgot_at = now
+        await self._engine.do(lambda connection: writes.forget_jtis(connection, now))
+
+    async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
+        """What was accepted in the current second, minute and day."""
+        return await self._engine.read(reads.usage, now)
+
+    async def urgent_cases(self, since: float) -> list[tuple[str, str, float]]:
+        """The last urgent message of each case."""
+        return await self._engine.read(reads.urgent_cases, since)
+
+    async def erase(self, before: float, limit: int = 1_000) -> int:
+        """Erase the content of what is settled."""
+        return await self._engine.do(lambda connection: writes.erase(connection, before, limit))

@@ -1,0 +1,248 @@
+"""What changes the embedded store: functions over its connection, each called inside a transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from gateway.errors import ErrorKind, Issue, Refused
+from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
+from gateway.store import rows
+from gateway.store.lanes import Entry
+
+DETAIL = 1_000  # characters of a step's detail that are kept
+RANK = {
+    Status.RECEIVED: 0,
+    Status.FORWARDED: 1,
+    Status.ACKNOWLEDGED: 3,
+}  # a status only ever rises; others are 2
+INSERT_MESSAGE = (
+    "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'received',0,NULL)"
+    " ON CONFLICT (distribution_id, publisher_id) DO NOTHING"
+)
+INSERT_ITEM = (
+    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL)"
+    " ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING"
+)
+INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
+
+
+class Arrival(NamedTuple):
+    """A message to be stored under a number and an id that are its own if it is new."""
+
+    seq: int
+    id: str
+    submission: Submission
+    spent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of an arrival: the receipt, and the entry of a new message in its lane."""
+
+    receipt: Receipt
+    entry: Entry | None
+
+
+def arrive(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> list[Stored | Refused]:
+    """Store the new ones among the arrivals; the receipts of all, or why one is refused (409)."""
+    lanes = [rows.lane_of(connection, arrival.submission) for arrival in arrivals]
+    values = [_values(arrival, lane) for arrival, lane in zip(arrivals, lanes, strict=True)]
+    count = connection.executemany(INSERT_MESSAGE, values).rowcount
+    if count == len(arrivals):
+        connection.executemany(INSERT_CONTENT, [(a.seq, a.submission.body) for a in arrivals])
+        return [_new(arrival, lane) for arrival, lane in zip(arrivals, lanes, strict=True)]
+    outcomes: list[Stored | Refused] = []
+    for arrival, lane in zip(arrivals, lanes, strict=True):
+        first = earlier_receipt(connection, arrival.submission, arrival.id)
+        if first is None:
+            connection.execute(INSERT_CONTENT, (arrival.seq, arrival.submission.body))
+            outcomes.append(_new(arrival, lane))
+        else:
+            outcomes.append(first if isinstance(first, Refused) else Stored(first, None))
+    return outcomes
+
+
+def _new(arrival: Arrival, lane: str) -> Stored:
+    s = arrival.submission
+    receipt = Receipt(
+        arrival.id,
+        s.distribution_id,
+        Status.RECEIVED,
+        s.message_type,
+        s.model_version,
+        s.received_at,
+        s.quota,
+    )
+    return Stored(receipt, Entry(arrival.id, arrival.seq, lane, s.publisher_id, s.urgent))
+
+
+def _values(arrival: Arrival, lane: str) -> tuple[object, ...]:
+    seq, public_id, s, spent = arrival
+    return (
+        seq, public_id, s.publisher_id, s.distribution_id, s.digest, s.media_type, s.message_type, s.model_version,
+        s.sender, s.recipient, s.case_id, s.refers_to, s.urgent, s.quota, spent, s.received_at, s.expires_at, lane, seq,
+    )  # fmt: skip
+
+
+def earlier_receipt(
+    connection: sqlite3.Connection, submission: Submission, own_id: str
+) -> Receipt | Refused | None:
+    """The receipt of the message that took this distributionID first, None where that is the one with `own_id`."""
+    key = (submission.publisher_id, submission.distribution_id, submission.digest)
+    found = find_receipt(connection, *key)
+    return None if isinstance(found, Receipt) and found.id == own_id else found
+
+
+def find_receipt(
+    connection: sqlite3.Connection, publisher_id: str, distribution_id: str, digest: bytes
+) -> Receipt | Refused | None:
+    """The receipt of a stored message as it stands, as a duplicate; Refused (409) where the digest differs."""
+    row = connection.execute(
+        f"SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = ? AND publisher_id = ?",  # noqa: S608 - constant
+        (distribution_id, publisher_id),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[-1] != digest:
+        issue = Issue(
+            ErrorKind.CONFLICT,
+            "This distributionID was accepted with other bytes or another media type. Repeat the first message"
+            " unchanged, or send this one with a new distributionID.",
+            "distributionID",
+            "/distributionID",
+        )
+        return Refused(issue)
+    return rows.receipt(row, duplicate=True)
+
+
+def advance(
+    connection: sqlite3.Connection,
+    seq: int,
+    status: Status,
+    steps: Sequence[Step],
+    next_at: float | None = None,
+) -> bool:
+    """Raise a message's status, or count a failed attempt where it is RECEIVED, and note the steps.
+
+    Returns whether the message stands as asked: False where it had already come further.
+    """
+    row = connection.execute("SELECT status FROM messages WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        return False
+    add_steps(connection, seq, steps)
+    moves = status == Status.RECEIVED == row[0] or RANK.get(status, 2) > RANK.get(Status(row[0]), 2)
+    connection.execute(
+        "UPDATE messages SET status = ?, attempts = attempts + 1, next_at = ? WHERE seq = ?",
+        (status if moves else row[0], next_at, seq),
+    )
+    return moves
+
+
+def add_steps(connection: sqlite3.Connection, seq: int, steps: Sequence[Step]) -> None:
+    """Note steps at the end of a message's timeline."""
+    connection.executemany(
+        "INSERT INTO steps SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4 FROM steps WHERE message = ?1",
+        [(seq, step.step, step.at, step.detail[:DETAIL]) for step in steps],
+    )
+
+
+def acknowledge_message(
+    connection: sqlite3.Connection, distribution_id: str, recipient: str, step: Step
+) -> list[str]:
+    """Mark the messages that this recipient answered; their ids. The same answer is noted once."""
+    found = connection.execute(
+        "SELECT seq, id FROM messages WHERE distribution_id = ? AND recipient = ?",
+        (distribution_id, recipient),
+    ).fetchall()
+    for seq, _ in found:
+        noted = connection.execute(
+            "SELECT 1 FROM steps WHERE message = ? AND step = ? AND detail = ?",
+            (seq, step.step, step.detail[:DETAIL]),
+        ).fetchone()
+        if noted is None:
+            add_steps(connection, seq, [step])
+            connection.execute("UPDATE messages SET status = 'acknowledged' WHERE seq = ?", (seq,))
+    return [public_id for _, public_id in found]
+
+
+def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery) -> InboxItem:
+    """Keep a delivery under a number and an id; the first item where it was kept before."""
+    d = delivery
+    loss = orjson.dumps(d.loss).decode()
+    values = (
+        seq, item_id, d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type, d.model_version,
+        d.content_type, d.case_id, d.refers_to, d.received_at, loss,
+    )  # fmt: skip
+    count = connection.execute(INSERT_ITEM, values).rowcount
+    if count:
+        connection.execute(INSERT_CONTENT, (seq, d.content))
+        return InboxItem(item_id, seq, delivery)
+    row = connection.execute(
+        f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.publisher_id = ? AND i.distribution_id = ? AND i.sender = ?",
+        (d.publisher_id, d.distribution_id, d.sender),
+    ).fetchone()
+    return rows.inbox_item(row)
+
+
+def acknowledge_item(
+    connection: sqlite3.Connection, publisher_id: str, item_id: str, now: float, answer: Arrival | None
+) -> Stored | bool:
+    """Take an item out of the inbox and store the answer: what came of that, True without one, False if it was out."""
+    seq = rows.seq_of(item_id)
+    key = (seq, item_id, publisher_id)
+    waiting = connection.execute(
+        "SELECT 1 FROM inbox WHERE seq = ? AND id = ? AND publisher_id = ? AND acknowledged_at IS NULL", key
+    ).fetchone()
+    if waiting is None:
+        return False
+    outcome: Stored | bool = True
+    for stored in arrive(connection, [answer] if answer else []):
+        if isinstance(stored, Refused):
+            raise stored
+        outcome = stored
+    connection.execute("UPDATE inbox SET acknowledged_at = ? WHERE seq = ?", (now, seq))
+    return outcome
+
+
+def replay(connection: sqlite3.Connection, positions: dict[str, int], now: float) -> list[Entry]:
+    """Put the dead letters among these ids back, at the given positions; their entries."""
+    entries = []
+    for public_id, position in positions.items():
+        seq = rows.seq_of(public_id)
+        row = connection.execute(
+            "UPDATE messages SET status = 'received', position = ?, attempts = 0, next_at = NULL"
+            " WHERE seq = ? AND id = ? AND status = 'dead' AND seq IN (SELECT seq FROM contents WHERE seq = ?)"
+            " RETURNING lane, publisher_id, urgent",
+            (position, seq, public_id, seq),
+        ).fetchone()
+        if row is not None:
+            add_steps(connection, seq, [Step("replayed", now)])
+            entries.append(Entry(public_id, position, row[0], row[1], bool(row[2])))
+    return entries
+
+
+def erase(connection: sqlite3.Connection, before: float, limit: int) -> int:
+    """Erase contents of settled messages and acknowledged items received before then, up to `limit`."""
+    found = connection.execute(
+        "SELECT c.seq FROM contents c LEFT JOIN messages m USING (seq) LEFT JOIN inbox i USING (seq)"
+        " WHERE c.seq < ? AND (m.status <> 'received' OR i.acknowledged_at IS NOT NULL) LIMIT ?",
+        (int(before * 1e6), limit),
+    ).fetchall()
+    connection.executemany("DELETE FROM contents WHERE seq = ?", found)
+    connection.executemany("UPDATE inbox SET loss = '[]' WHERE seq = ?", found)
+    return len(found)
+
+
+def remember_jti(connection: sqlite3.Connection, key: str, expires_at: float) -> bool:
+    """Whether the key is new."""
+    statement = "INSERT INTO assertions VALUES (?, ?) ON CONFLICT (jti) DO NOTHING"
+    return connection.execute(statement, (key, expires_at)).rowcount == 1
+
+
+def forget_jtis(connection: sqlite3.Connection, now: float) -> None:
+    """Forget the keys that no assertion can use any more."""
+    connection.execute("DELETE FROM assertions WHERE expires_at < ?", (now,))

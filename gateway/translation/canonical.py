@@ -1,0 +1,185 @@
+"""Judges a canonical Bundle: the profile's JSON Schemas, and what no FHIR validator checks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from gateway.model import JsonObject
+from gateway.translation import profile
+from gateway.translation.lines import Lines
+from gateway.translation.notation import Derived, Fixed
+from gateway.translation.placing import source_path
+from gateway.translation.plan import Element, Items, Kind, Plan, Value
+
+MOST = 50  # issues told of one Bundle
+Place = tuple[tuple[str, bool], ...]  # element names, and whether each is a list
+Reference = tuple[Place, frozenset[str]]  # where, and the kinds that it may point to
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What one kind of resource must be."""
+
+    kind: str
+    anchored: bool  # one for each item of a list: it says which by source-path
+    schema: jsonschema_rs.Draft7Validator
+    fits: Callable[[Any], bool]
+    references: Callable[[JsonObject, Mapping[str, str], list[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Court:
+    """The judges of one message type: of the Bundle, and of its resources by profile."""
+
+    source_path: str  # the URL of that extension
+    bundle: Judge
+    resources: Mapping[str, Judge]
+
+
+def court(plan: Plan, base: str) -> Court:
+    """Compiles the profile of a plan; `base` is the URL of own StructureDefinitions."""
+    judges = {kind.profile: _judge(plan, kind, base) for kind in plan.kinds}
+    top = next(kind for kind in plan.kinds if kind.type == "Bundle")
+    return Court(f"{base}source-path", judges.pop(top.profile), judges)
+
+
+def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
+    schema = jsonschema_rs.Draft7Validator(profile.resource(plan, kind, base))
+    found: list[Reference] = []
+    _references(kind.element, (), found)
+    for other in plan.kinds:
+        for target, element, item in other.items:
+            if target == kind.name:
+                _listed(item, ((element, True),), other.name, found)
+    return Judge(kind.name, bool(kind.anchor), schema, schema.is_valid, _checker(found))
+
+
+def _references(content: Element | Items | Value, path: Place, found: list[Reference]) -> None:
+    match content:
+        case Element():
+            for name, child in content.fields.items():
+                _references(child, (*path, (name, isinstance(child, Items))), found)
+        case Items():
+            for part in content.slices:
+                _references(part.content, path, found)
+        case Derived(function="ref" | "find"):
+            found.append((path, frozenset(content.names[:1])))
+        case Derived(function="find-or"):
+            found.append((path, frozenset({content.names[0], content.names[2]})))
+
+
+def _listed(content: Element | Items | Value, path: Place, name: str, found: list[Reference]) -> None:
+    if isinstance(content, Element):
+        for child_name, child in content.fields.items():
+            _listed(child, (*path, (child_name, False)), name, found)
+    elif isinstance(content, Fixed) and content.value == "@self":
+        found.append((path, frozenset({name})))
+
+
+def _checker(found: list[Reference]) -> Callable[[JsonObject, Mapping[str, str], list[str]], None]:
+    """A function that adds the path of each reference of a resource that points to no resource of the right kind."""
+    merged: dict[Place, frozenset[str]] = {}
+    for path, kinds in found:
+        merged[path] = merged.get(path, frozenset()) | kinds
+    out = Lines()
+    space: dict[str, Any] = {}
+    out.add("pass")
+    for number, (path, kinds) in enumerate(merged.items()):
+        space[f"K{number}"] = kinds
+        depth, variable = out.depth, "r"
+        for name, listed in path:
+            here = out.name("v")
+            out.add(f"{here} = {variable}.get({name!r})")
+            out.add(f"if {here} is not None:")
+            out.depth += 1
+            variable = here
+            if listed:
+                variable = out.name("v")
+                out.add(f"for {variable} in {here}:")
+                out.depth += 1
+        spelled = ".".join(name for name, _ in path)
+        out.add(f"if urls.get({variable}) not in K{number}: bad.append({spelled!r})")
+        out.depth = depth
+    exec("\n".join(["def check(r, urls, bad):", *out.text]), space)  # noqa: S102 made from our own tables
+    check: Callable[[JsonObject, Mapping[str, str], list[str]], None] = space["check"]
+    return check
+
+
+def issues(bundle: JsonObject, court: Court) -> tuple[str, ...]:
+    """The paths of all that is wrong with a Bundle, at most MOST; no values. () = canonical."""
+    if not court.bundle.fits(bundle):
+        return _paths(court.bundle, bundle, "")
+    entries = bundle["entry"]
+    judges = _judges(entries, court)
+    if len(judges) < len(entries):
+        return _malformed(entries, court)[:MOST]
+    urls = {entry["fullUrl"]: judge.kind for entry, judge in zip(entries, judges, strict=True)}
+    bad = _among(entries, judges, court) if len(urls) == len(entries) else _repeated_urls(entries)
+    for at, (judge, entry) in enumerate(zip(judges, entries, strict=True)):
+        before = len(bad)
+        judge.references(entry["resource"], urls, bad)
+        if len(bad) > before:
+            bad[before:] = [f"entry[{at}].resource.{path}" for path in bad[before:]]
+    return tuple(bad[:MOST])
+
+
+def _judges(entries: list[JsonObject], court: Court) -> list[Judge]:
+    """The judge of each resource, up to the first that none accepts."""
+    judges: list[Judge] = []
+    try:
+        for entry in entries:
+            resource = entry["resource"]
+            judge = court.resources[resource["meta"]["profile"][0]]
+            if not judge.fits(resource):
+                break
+            judges.append(judge)
+    except (KeyError, IndexError, TypeError):
+        pass  # no profile, or not one of this message type's: `_malformed` says which
+    return judges
+
+
+def _among(entries: list[JsonObject], judges: list[Judge], court: Court) -> list[str]:
+    """What is wrong between the entries: the MessageHeader not first, two resources in one place of the message."""
+    places = [_place(judge, entry["resource"], court) for judge, entry in zip(judges, entries, strict=True)]
+    bad = [] if judges[0].kind == "header" else ["entry[0].resource"]
+    if len(set(places)) < len(places):
+        bad += [f"entry[{at}].resource" for at, place in enumerate(places) if place in places[:at]]
+    return bad
+
+
+def _repeated_urls(entries: list[JsonObject]) -> list[str]:
+    told = [entry["fullUrl"] for entry in entries]
+    return [f"entry[{at}].fullUrl" for at, url in enumerate(told) if url in told[:at]]
+
+
+def _malformed(entries: list[JsonObject], court: Court) -> tuple[str, ...]:
+    bad: list[str] = []
+    for at, entry in enumerate(entries):
+        judge = _judge_of(entry["resource"], court)
+        if judge is None:
+            bad.append(f"entry[{at}].resource.meta.profile")
+        else:
+            bad += _paths(judge, entry["resource"], f"entry[{at}].resource")
+    return tuple(bad)
+
+
+def _place(judge: Judge, resource: JsonObject, court: Court) -> str:
+    return judge.kind + source_path(resource, court.source_path) if judge.anchored else judge.kind
+
+
+def _judge_of(resource: JsonObject, court: Court) -> Judge | None:
+    try:
+        return court.resources.get(resource["meta"]["profile"][0])
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _paths(judge: Judge, value: JsonObject, prefix: str) -> tuple[str, ...]:
+    found = dict.fromkeys(
+        prefix + "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in error.instance_path)
+        for error in islice(judge.schema.iter_errors(value), MOST)
+    )
+    return tuple(path.removeprefix(".") or "Bundle" for path in found)

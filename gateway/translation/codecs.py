@@ -1,0 +1,181 @@
+"""How a leaf's value is said in FHIR. A codec is a pair of functions and the values for which the pair is lossless.
+
+A value outside the domain travels as sent in the MessageHeader (`residue`); `salvage` may still give FHIR readers its
+meaning at the usual place.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from gateway.model import JsonObject
+from gateway.translation import identifiers
+
+BLANK = r"\s\u0000-\u0020\u0085\u00a0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f"
+# FHIR R4 data types: string without control characters and not blank, and the regexes of the specification
+TEXT = f"^[^{CONTROL}]*[^{BLANK}][^{CONTROL}]*$"
+CODE = f"^[^{BLANK}]+( [^{BLANK}]+)*$"
+URL = f"^[^{BLANK}]+$"
+_LEAP = "([1-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)"
+_DAY = (
+    "([1-9][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP}-02-29)"
+)
+DATE = f"^{_DAY}$"
+TIME = rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$"
+
+
+def same(value: Any) -> Any:
+    """The value itself."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """`domain` and `fhir` are JSON Schemas: of the message values that the pair keeps, and of what it writes."""
+
+    domain: JsonObject
+    fhir: JsonObject
+    to: Callable[[Any], Any] = same
+    back: Callable[[Any], Any] = same
+    salvage: Callable[[Any], Any] | None = None
+
+
+def _pattern(pattern: str) -> Codec:
+    schema = {"type": "string", "pattern": pattern}
+    return Codec(schema, schema)
+
+
+AGE_UNITS = {"Y": "a", "M": "mo", "W": "wk", "D": "d"}
+_AGE_LETTERS = {unit: letter for letter, unit in AGE_UNITS.items()}
+UCUM = "http://unitsofmeasure.org"
+
+
+def age_to(age: str) -> JsonObject:
+    """An ISO 8601 duration of one unit (`P13Y`) as a FHIR Quantity in UCUM."""
+    unit = AGE_UNITS[age[-1]]
+    return {"value": int(age[1:-1]), "unit": unit, "system": UCUM, "code": unit}
+
+
+def age_back(quantity: JsonObject) -> str:
+    """The Quantity as an ISO 8601 duration."""
+    return f"P{int(quantity['value'])}{_AGE_LETTERS[quantity['code']]}"
+
+
+def _age_salvage(age: Any) -> Any:
+    return age if isinstance(age, str) and re.fullmatch(r"P[0-9]{1,3}[YMWD]", age, re.ASCII) else None
+
+
+def json_to(value: Any) -> str:
+    """A JSON value as base64 of its compact UTF-8 form."""
+    try:
+        data = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(data).decode()
+
+
+def json_back(text: str) -> Any:
+    """The JSON value in base64. Raises ValueError where it is none."""
+    return orjson.loads(base64.b64decode(text, validate=True))
+
+
+_QUANTITY = {
+    "type": "object",
+    "required": ["value", "system", "code"],
+    "additionalProperties": False,
+    "properties": {
+        "value": {"type": "number", "minimum": 0, "multipleOf": 1},
+        "unit": {"type": "string"},
+        "system": {"enum": [UCUM]},
+        "code": {"enum": list(_AGE_LETTERS)},
+    },
+}
+BASE64 = {"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}
+
+CODECS: Mapping[str, Codec] = {
+    "text": _pattern(TEXT),
+    "code": _pattern(CODE),
+    "url": _pattern(URL),
+    "date": _pattern(DATE),
+    "dateTime": _pattern(TIME),
+    "number": Codec({"type": "number"}, {"type": "number"}),
+    "boolean": Codec({"type": "boolean"}, {"type": "boolean"}),
+    # draft 4: 100.0 is no integer
+    "digits": Codec({"type": "integer"}, {"type": "string", "pattern": "^(0|-?[1-9][0-9]*)$"}, str, int),
+    "age": Codec(
+        {"type": "string", "pattern": "^P(0|[1-9][0-9]{0,2})[YMWD]$"},
+        _QUANTITY,
+        age_to,
+        age_back,
+        _age_salvage,
+    ),
+    "json": Codec({"type": "object"}, BASE64, json_to, json_back),
+}
+
+
+def code_map(pairs: Mapping[str, str]) -> Codec:
+    """The codec of a code map. Raises ValueError where two codes map to one."""
+    pairs = {key: value for key, value in pairs.items() if key != "*"}
+    back = {value: key for key, value in pairs.items()}
+    if len(back) != len(pairs):
+        raise ValueError("a code map is one to one")
+    return Codec({"enum": list(pairs)}, {"enum": list(back)}, pairs.__getitem__, back.__getitem__)
+
+
+def ack_code(refused: bool | None, step: str | None) -> str:
+    """MessageHeader.response.code of an acknowledgement: fatal-error where it was refused or failed."""
+    return "fatal-error" if refused or step == "ERREUR" else "ok"
+
+
+def endpoint(scheme: str | None, actor: str | None) -> str:
+    """An actor's id as a URL."""
+    return f"{quote(scheme or 'hubex', safe='')}:{quote(actor or '', safe='.-_')}"
+
+
+def hubex(actor: str | None) -> str:
+    """A Hub Santé actor's id as a URL."""
+    return endpoint(None, actor)
+
+
+def addressed(uri: str | None, address: str | None) -> str | None:
+    """The address where the URI is the address's own, else None."""
+    return address if uri and address and uri.rpartition(":")[2] == address else None
+
+
+CONTACT_SYSTEMS = {"TEL": "phone", "FAX": "fax", "EMAIL": "email", "MSS": "email", "WEB": "url"}
+
+
+def contact_system(kind: str | None) -> str | None:
+    """ContactPoint.system of a contact type; FHIR has no word for radio and post."""
+    return CONTACT_SYSTEMS.get(kind, "other") if kind else None
+
+
+DERIVATIONS: Mapping[str, Callable[..., Any]] = {
+    "same": same,
+    "ack-code": ack_code,
+    "endpoint": endpoint,
+    "hubex": hubex,
+    "addressed": addressed,
+    "contact-system": contact_system,
+    "header-uuid": identifiers.header_uuid,
+}
+ALWAYS_SAID = frozenset({"ack-code", "endpoint", "hubex", "header-uuid"})  # never None
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """The codecs that one table can name: the built-in ones and its code maps."""
+
+    maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def named(self, name: str) -> Codec:
+        """Raises KeyError for an unknown name."""
+        return code_map(self.maps[name]) if name in self.maps else CODECS[name]

@@ -1,0 +1,279 @@
+"""Reads a mapping table: text in, resources with their rows out. It knows the notation, not the standard.
+
+One line is one statement; indentation is for the eye only; `#` starts a comment line.
+
+    let NAME = URL                      a name, or a prefix for `NAME:rest`, of the vocabulary
+    map NAME a=b c=d [*=e]              a code map; `*` is what a derived row says for anything else
+    block NAME $p ...  /  end           lines to be used again; `use NAME value ...` puts them here
+    include FILE                        another table, relative to the tables' root; its paths start at the document
+    at PATH                             where this table's message paths start
+    resource NAME TYPE [for LIST[]] [when PATH]
+                                        one FHIR resource, or one for each item of the list; `when` = only if PATH is there
+      PATH   ELEMENT [CODEC] [required] [unless PATH]
+                                        a two-way row; `required` writes data-absent-reason where the message is silent;
+                                        `unless` leaves it out where it equals the other path
+      =  ELEMENT  VALUE ["display"]     a constant beside what else its element holds; `SYSTEM#code` is a whole Coding
+      =! ELEMENT  VALUE ["display"]     a constant that is there even where its element holds nothing else
+      >  ELEMENT  FUNCTION ARGS         derived: written, never read
+      +  NAME.ELEMENT  k=v ...          derived: this resource is listed in another one; `@self` its URL, `@n` its index
+
+Paths are relative to `at`, inside a resource that is `for` a list to its item; a leading `/` starts at the document.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from gateway.errors import ConfigurationError
+from gateway.translation.paths import (
+    NotationError,
+    Path,
+    Steps,
+    element_path,
+    expand,
+    message_path,
+    resolve,
+)
+
+# the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
+# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent)
+NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One two-way row: a leaf of the message and the element that holds it."""
+
+    place: str  # file:line
+    leaf: Path
+    element: Steps
+    codec: str = "text"
+    required: bool = False
+    unless: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A constant element."""
+
+    place: str
+    element: Steps
+    value: object
+    always: bool = False  # there even where nothing else in its element is
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An element computed from leaves (`paths`) or other resources (`names`)."""
+
+    place: str
+    element: Steps
+    function: str
+    names: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An item that this resource adds to a list of another resource: element path below the item -> value."""
+
+    place: str
+    target: str
+    element: str
+    items: tuple[tuple[Steps, object], ...]
+
+
+@dataclass(slots=True)
+class Resource:
+    """One kind of resource, with all its rows from every table that names it."""
+
+    name: str
+    type: str
+    anchor: Path = ()
+    when: Path | None = None
+    values: list[Row | Fixed | Derived] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The two-way rows."""
+        return [value for value in self.values if isinstance(value, Row)]
+
+
+@dataclass(slots=True)
+class Table:
+    """A table with everything that it includes. Paths are absolute in the document."""
+
+    file: str
+    names: dict[str, str]
+    maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    blocks: dict[str, tuple[list[str], list[tuple[str, str]]]] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    table: Table
+    load: Callable[[str], str]
+    at: Path = ()
+    resource: Resource | None = None
+    place: str = ""
+
+
+def parse(file: str, load: Callable[[str], str], names: dict[str, str]) -> Table:
+    """The table in `file`; `load` gives a file's text. Raises ConfigurationError with file and line."""
+    table = Table(file, dict(names))
+    _file(file, _Context(table, load))
+    return table
+
+
+def _file(file: str, context: _Context) -> None:
+    lines = [(f"{file}:{n}", line.strip()) for n, line in enumerate(context.load(file).splitlines(), 1)]
+    _lines(lines, replace(context, at=(), resource=None))
+
+
+def _lines(lines: list[tuple[str, str]], context: _Context) -> _Context:
+    waiting = iter(lines)
+    for place, line in waiting:
+        if not line or line.startswith("#"):
+            continue
+        try:
+            if line.startswith("block "):
+                _, name, *parameters = line.split()
+                body: list[tuple[str, str]] = []
+                for inner in waiting:
+                    if inner[1] == "end":
+                        break
+                    body.append(inner)
+                context.table.blocks[name] = (parameters, body)
+            else:
+                context = _statement(line, replace(context, place=place))
+        except (NotationError, ValueError, KeyError, IndexError) as error:
+            raise ConfigurationError(f"{place}: {error}") from error
+    return context
+
+
+def _statement(line: str, context: _Context) -> _Context:
+    words = shlex.split(line)
+    table = context.table
+    match words:
+        case ["let", name, "=", value]:
+            table.names[name] = resolve(value, table.names)
+        case ["map", name, *pairs]:
+            table.maps[name] = {key: resolve(value, table.names) for key, value in map(_pair, pairs)}
+        case ["include", file]:
+            _file(file, context)
+        case ["use", name, *values]:
+            return _use(name, values, context)
+        case ["at", path]:
+            return replace(context, at=message_path(path))
+        case ["resource", name, kind, *options]:
+            return replace(context, resource=_resource(name, kind, options, context))
+        case _ if context.resource is None:
+            raise NotationError(f"{words[0]!r} stands outside of a resource")
+        case _:
+            _add(words, context, context.resource)
+    return context
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise NotationError(f"{text!r} is not of the form a=b")
+    return key, value
+
+
+def _use(name: str, values: list[str], context: _Context) -> _Context:
+    if name not in context.table.blocks:
+        raise NotationError(f"no block is called {name!r}")
+    parameters, body = context.table.blocks[name]
+    if len(parameters) != len(values):
+        raise NotationError(f"block {name} takes {len(parameters)} values, not {len(values)}")
+    lines = []
+    given = sorted(zip(parameters, values, strict=True), reverse=True)  # $ab before $a
+    for place, text in body:
+        line = text
+        for parameter, value in given:
+            line = line.replace(parameter, value)
+        lines.append((f"{context.place} ({place})", line))
+    return replace(_lines(lines, context), place=context.place)
+
+
+def _resource(name: str, kind: str, options: list[str], context: _Context) -> Resource:
+    known = context.table.resources.get(name)
+    if known is not None and known.type != kind:
+        raise NotationError(f"{name} is a {known.type} already")
+    resource = known or Resource(name, kind)
+    context.table.resources[name] = resource
+    told = dict(zip(options[::2], options[1::2], strict=True))
+    if "for" in told:
+        resource.anchor = context.at + message_path(told.pop("for"))
+    if "when" in told:
+        resource.when = _absolute(told.pop("when"), context, resource)
+    if told:
+        raise NotationError(f"unknown option {next(iter(told))!r}")
+    return resource
+
+
+def _absolute(text: str, context: _Context, resource: Resource) -> Path:
+    if text.startswith("/"):
+        return message_path(text[1:])
+    return (resource.anchor or context.at) + message_path(text)
+
+
+def _add(words: list[str], context: _Context, resource: Resource) -> None:
+    names = context.table.names
+    match words:
+        case ["=" | "=!" as sign, element, value, *display]:
+            said = constant(value, display, names)
+            resource.values.append(Fixed(context.place, element_path(element, names), said, sign == "=!"))
+        case [">", element, function, *arguments]:
+            resource.values.append(_derived(element, function, arguments, context, resource))
+        case ["+", target, *pairs]:
+            name, _, element = target.partition(".")
+            items = tuple(
+                (element_path(key, names), constant(value, [], names)) for key, value in map(_pair, pairs)
+            )
+            resource.listings.append(Listing(context.place, name, element, items))
+        case [left, right, *options]:
+            for path, element, *rest in expand((left, right, *options)):
+                resource.values.append(_row(path, element, rest, context, resource))
+        case _:
+            raise NotationError("a row has a message path and an element path")
+
+
+def _row(path: str, element: str, options: list[str], context: _Context, resource: Resource) -> Row:
+    rest = list(options)
+    unless = None
+    if "unless" in rest:
+        at = rest.index("unless")
+        unless = _absolute(rest[at + 1], context, resource)
+        del rest[at : at + 2]
+    required = "required" in rest
+    codec = [word for word in rest if word != "required"] or ["text"]
+    if len(codec) > 1:
+        raise NotationError(f"{codec[1]!r} is one word too many")
+    leaf = _absolute(path, context, resource)
+    return Row(context.place, leaf, element_path(element, context.table.names), codec[0], required, unless)
+
+
+def _derived(
+    element: str, function: str, arguments: list[str], context: _Context, resource: Resource
+) -> Derived:
+    steps = element_path(element, context.table.names)
+    count = NAMES_OF.get(function, 0)
+    paths = tuple(_absolute(text, context, resource) for text in arguments[count:])
+    return Derived(context.place, steps, function, tuple(arguments[:count]), paths)
+
+
+def constant(text: str, display: list[str], names: dict[str, str]) -> object:
+    """A constant as JSON: `true`, `false`, a whole number, `SYSTEM#code`, a name of the vocabulary or the text itself."""
+    if text in {"true", "false"}:
+        return text == "true"
+    if text.isdecimal():
+        return int(text)
+    system, hash_, code = text.rpartition("#")
+    if hash_ and system:
+        coding = {"system": resolve(system, names), "code": code}
+        return coding | {"display": display[0]} if display else coding
+    return resolve(text, names)

@@ -1,0 +1,57 @@
+"""The simulated core as a process of its own: `python -m publishers.sandbox.core --port 8401 --gateway URL --keys DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import httpx
+import httpx_aiohttp
+import orjson
+import uvicorn
+
+from publishers.sandbox.core import CoreSettings, SimulatedCore, create_core
+from publishers.sandbox.core.routing import GatewayAccess
+from publishers.sandbox.publishers import CORE_CLIENT, GATEWAY_CLIENT
+
+
+def http_client() -> httpx.AsyncClient:
+    """The client that calls the gateway. `trust_env` is off: the sandbox talks to its own machine."""
+    return httpx.AsyncClient(transport=httpx_aiohttp.AiohttpTransport(), timeout=30.0, trust_env=False)
+
+
+def settings(url: str, gateway: str, keys: Path) -> CoreSettings:
+    """The core's settings from the keys that the sandbox wrote."""
+    access = GatewayAccess(gateway, CORE_CLIENT, orjson.loads((keys / "core.json").read_bytes()))
+    return CoreSettings(url, GATEWAY_CLIENT, orjson.loads((keys / "gateway-jwks.json").read_bytes()), access)
+
+
+def main() -> int:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m publishers.sandbox.core", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8401)
+    parser.add_argument("--gateway", default="http://127.0.0.1:8400", help="the gateway's URL")
+    parser.add_argument(
+        "--keys", type=Path, required=True, help="the folder with core.json and gateway-jwks.json"
+    )
+    parser.add_argument(
+        "--journal", type=Path, help="keep arrivals in this file, and begin with those it holds"
+    )
+    wanted = parser.parse_args()
+    url = f"http://{wanted.host}:{wanted.port}"
+    try:
+        told = settings(url, wanted.gateway.rstrip("/"), wanted.keys)
+    except OSError as error:
+        sys.stderr.write(f"core: {error.filename}: {error.strerror}\n")
+        return 1
+    # "critical": a dropped answer is an error in uvicorn's eyes, and ordered here
+    config = uvicorn.Config(
+        create_core(SimulatedCore(told, http_client(), wanted.journal)),
+        host=wanted.host, port=wanted.port, log_level="critical", access_log=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    uvicorn.Server(config).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

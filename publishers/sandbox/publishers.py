@@ -1,0 +1,137 @@
+"""The demo publishers and every key of a sandbox, generated afresh and written where the gateway and the core read them.
+
+DIR/registry/*.toml         one registration a publisher, read by the gateway as any other
+DIR/keys/signing.json       the gateway's private JWK Set for its access tokens
+DIR/keys/gateway.json       the gateway's private JWK as a client of the core; gateway-jwks.json: its public part
+DIR/keys/core.json          the core's private JWK as a client of the gateway; core-jwks.json: its public part
+DIR/sandbox.json            where everything is, with the publishers' credentials
+"""
+
+import hashlib
+import json
+import secrets
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from publishers.sandbox.assertion import new_key, public_jwks
+
+JsonObject = dict[str, Any]
+CORE_CLIENT = "national-core"
+GATEWAY_CLIENT = "regulation-gateway"
+SCOPES = ["message.send", "message.read", "inbox.read"]
+LIMITS = {"per_second": 1_000, "per_minute": 60_000, "per_day": 10_000_000, "in_flight": 1_000}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPublisher:
+    """One demo publisher with its credentials. Ids are exact or patterns with `*`."""
+
+    id: str
+    name: str
+    client_id: str
+    client_secret: str
+    private_key_jwk: JsonObject
+    sender_ids: tuple[str, ...]
+    inbox_ids: tuple[str, ...]
+    model_version: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The private JWKs of a sandbox's servers."""
+
+    signing: JsonObject
+    gateway: JsonObject
+    core: JsonObject
+
+
+def generate_publishers() -> tuple[DemoPublisher, ...]:
+    """Regulation software, SMUR software and the fire side, each with fresh credentials."""
+    everyone = "fr.health.samu*"
+    return (
+        demo(
+            "demo-lrm",
+            "Demo regulation software",
+            ("fr.health.samu440", everyone, "fr.health.ptfsas"),
+            ("*",),
+            "json",
+        ),
+        demo(
+            "demo-smur", "Demo SMUR software", ("fr.health.samu750", everyone), ("fr.health.samu750",), "xml"
+        ),
+        demo("demo-fire", "Demo fire software", ("fr.fire.nexsis.sdisZ",), ("fr.fire.nexsis.sdisZ",), "xml"),
+    )
+
+
+def demo(
+    name: str, title: str, senders: tuple[str, ...], inboxes: tuple[str, ...], kind: str
+) -> DemoPublisher:
+    """A publisher of model v3 with a 256-bit secret and an EC P-256 key."""
+    return DemoPublisher(
+        name, title, f"{name}-client", secrets.token_urlsafe(32), new_key(), senders, inboxes, "v3", kind
+    )
+
+
+def generate_keys() -> Keys:
+    """Fresh keys."""
+    return Keys(new_key(), new_key(), new_key())
+
+
+def registration(publisher: DemoPublisher) -> str:
+    """The publisher's registration in TOML, without its secret."""
+    facts = {
+        "id": publisher.id,
+        "name": publisher.name,
+        "client_id": publisher.client_id,
+        "sends_for": list(publisher.sender_ids),
+        "inbox_for": list(publisher.inbox_ids),
+        "scopes": SCOPES,
+        "model_version": publisher.model_version,
+        "format": publisher.format,
+        "secret_sha256": hashlib.sha256(publisher.client_secret.encode()).hexdigest(),
+    }
+    # JSON's strings, numbers and arrays of strings are TOML's as well
+    lines = [f"{name} = {json.dumps(value)}" for name, value in facts.items()]
+    lines += ["", "[limits]", *(f"{name} = {value}" for name, value in LIMITS.items())]
+    jwk = public_jwks(publisher.private_key_jwk)["keys"][0]
+    lines += ["", "[[jwks.keys]]", *(f"{name} = {json.dumps(value)}" for name, value in jwk.items())]
+    text = "\n".join(lines) + "\n"
+    tomllib.loads(text)
+    return text
+
+
+def write(data: Path, publishers: tuple[DemoPublisher, ...], keys: Keys) -> None:
+    """Write registrations and keys below `data`; files with secrets are readable by their owner alone."""
+    (data / "registry").mkdir(parents=True)
+    (data / "keys").mkdir(mode=0o700)
+    for publisher in publishers:
+        (data / "registry" / f"{publisher.id}.toml").write_text(registration(publisher))
+    documents = {
+        "signing": {"keys": [keys.signing]},
+        "gateway": keys.gateway,
+        "gateway-jwks": public_jwks(keys.gateway),
+        "core": keys.core,
+        "core-jwks": public_jwks(keys.core),
+    }
+    for name, document in documents.items():
+        write_private(data / "keys" / f"{name}.json", document)
+
+
+def write_private(path: Path, document: JsonObject) -> None:
+    """Write a JSON document for its owner's eyes, whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(document, indent=2) + "\n")
+    unfinished.replace(path)
+
+
+def describe(gateway: str, core: str, publishers: tuple[DemoPublisher, ...]) -> JsonObject:
+    """What `DIR/sandbox.json` holds."""
+    told = [
+        {name: value for name, value in asdict(publisher).items() if name != "name"}
+        for publisher in publishers
+    ]
+    return {"gateway": gateway, "core": core, "publishers": told}

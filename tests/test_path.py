@@ -1,0 +1,223 @@
+"""One message end to end, both ways: sender, core, recipient, acknowledgement."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway import answers, translation
+from gateway.edxl import json_codec
+from gateway.errors import CoreOutage, CoreRejected
+from tests.house import House, case, house
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path, retry_base=0.01, retry_max=0.02) as running:
+        yield running
+
+
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
+    """Wait until the condition holds; its value."""
+    for _ in range(int(seconds / 0.01)):
+        if value := condition():
+            return value
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come")
+
+
+async def status_of(gateway: House, receipt: Any, wanted: str) -> dict[str, Any]:
+    url, headers = receipt.headers["location"], await gateway.token()
+    for _ in range(500):
+        told: dict[str, Any] = (await gateway.client.get(url, headers=headers)).json()
+        if told["status"] == wanted:
+            return told
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"status is {told['status']}: {told['timeline']}")
+
+
+async def test_a_case_goes_out_and_its_acknowledgement_comes_back(gateway: House) -> None:
+    receipt = await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    assert translation.from_fhir(bundle) == case(1)
+    await status_of(gateway, receipt, "forwarded")
+
+    assert (await gateway.deliver(bundle)).status_code == 200
+    (item,) = await gateway.inbox("peer")
+    assert item["content"] == case(1)
+    assert (item["messageType"], item["contentType"], item["loss"]) == ("RS-EDA", "application/json", [])
+
+    peer = await gateway.token("peer")
+    acked = await gateway.client.post(f"/v1/inbox/{item['id']}/ack", json={"step": "INTEGRE"}, headers=peer)
+    assert acked.status_code == 200, acked.text
+    assert await gateway.inbox("peer") == []
+    again = await gateway.client.post(f"/v1/inbox/{item['id']}/ack", headers=peer)
+    assert again.status_code == 200
+
+    reference = (await until(lambda: gateway.core.bundles[1:]))[0]
+    assert (await gateway.deliver(reference)).status_code == 200
+    (ack,) = await gateway.inbox("lrm")
+    message = json_codec.message(ack["content"], "v3")
+    assert message.message_type == "RC-REF"
+    assert message.body == {"distributionID": "fr.health.samu440_1", "step": "INTEGRE"}
+    told = await status_of(gateway, receipt, "acknowledged")
+    assert told["timeline"][0]["step"] == "received"
+    assert len(gateway.core.bundles) == 2
+
+
+async def test_the_core_may_deliver_twice(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    assert [(await gateway.deliver(bundle)).status_code for _ in range(2)] == [200, 200]
+    assert len(await gateway.inbox("peer")) == 1
+
+
+async def test_an_outage_is_tried_again_and_order_is_kept(gateway: House) -> None:
+    gateway.core.trouble = [CoreOutage("HTTP 503"), CoreOutage("ConnectError"), CoreOutage("HTTP 404")]
+    for number in range(1, 6):
+        await gateway.send(case(number))
+
+    async def move_clock() -> None:
+        while len(gateway.core.bundles) < 5:
+            gateway.clock.now += 0.05
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(move_clock(), 10)
+    sent = [bundle["identifier"]["value"] for bundle in gateway.core.bundles]
+    assert sent == [f"fr.health.samu440_{number}" for number in range(1, 6)]
+
+
+async def test_a_rejection_is_told_to_the_sender(gateway: House) -> None:
+    issue = {
+        "severity": "error",
+        "code": "not-found",
+        "diagnostics": "No such recipient",
+        "details": {"coding": [{"code": "501"}]},
+    }
+    gateway.core.trouble = [CoreRejected(422, {"resourceType": "OperationOutcome", "issue": [issue]})]
+    receipt = await gateway.send(case(1))
+    await status_of(gateway, receipt, "rejected")
+    (item,) = await gateway.inbox("lrm")
+    body = json_codec.message(item["content"], "v3").body
+    assert body["errorCode"] == {"statusCode": 501, "statusString": "UNROUTABLE_MESSAGE"}
+    assert body["referencedDistributionID"] == "fr.health.samu440_1"
+    assert (await gateway.send(case(2))).status_code == 202  # the lane is free
+    await until(lambda: gateway.core.bundles)
+
+
+async def test_expiry_while_waiting_is_told_to_the_sender(gateway: House) -> None:
+    gateway.core.trouble = [CoreOutage("HTTP 503")]
+    receipt = await gateway.send({**case(1), "dateTimeExpires": "2026-11-24T10:00:30+00:00"})
+    await until(lambda: not gateway.core.trouble)
+    gateway.clock.now += 60
+    await status_of(gateway, receipt, "expired")
+    (item,) = await gateway.inbox("lrm")
+    assert json_codec.message(item["content"], "v3").body["errorCode"]["statusCode"] == 400
+
+
+async def test_the_fire_side_gets_xml(gateway: House) -> None:
+    await gateway.send(case(1, recipient="fr.fire.nexsis.sdisZ"))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    assert (await gateway.deliver(bundle)).status_code == 200
+    (item,) = await gateway.inbox("fire")
+    assert item["contentType"] == "application/xml"
+    assert item["content"].startswith("<?xml")
+
+
+async def test_answers_are_never_answered(gateway: House) -> None:
+    about = answers.Correspondence("fr.health.samu440", "fr.health.samu750", "fr.health.samu750_77")
+    sent = await gateway.send(answers.reference(about, gateway.clock()))
+    assert sent.status_code == 202, sent.text
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    await gateway.deliver(bundle)
+    (item,) = await gateway.inbox("peer")
+    done = await gateway.client.post(f"/v1/inbox/{item['id']}/ack", headers=await gateway.token("peer"))
+    assert done.json() == {"id": item["id"], "acknowledged": True, "reference": None}
+    await asyncio.sleep(0.05)
+    assert len(gateway.core.bundles) == 1
+
+
+async def test_without_reference_the_item_only_leaves(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    await gateway.deliver(bundle)
+    (item,) = await gateway.inbox("peer")
+    headers = await gateway.token("peer")
+    await gateway.client.post(f"/v1/inbox/{item['id']}/ack", json={"reference": False}, headers=headers)
+    assert await gateway.inbox("peer") == []
+    await asyncio.sleep(0.05)
+    assert len(gateway.core.bundles) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b'{"step":"GONE"}', b'{"reference":1}', b'{"other":true}', b'{"step":["RECU"]}']
+)
+async def test_a_bad_ack_is_refused(gateway: House, body: bytes) -> None:
+    headers = await gateway.token("peer")
+    answer = await gateway.client.post("/v1/inbox/x/ack", content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+
+
+async def test_only_the_owner_of_an_item_may_acknowledge_it(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    await gateway.deliver(bundle)
+    (item,) = await gateway.inbox("peer")
+    answer = await gateway.client.post(f"/v1/inbox/{item['id']}/ack", headers=await gateway.token("lrm"))
+    assert answer.status_code == 404
+
+
+async def test_a_long_poll_wakes_with_the_message(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    waiting = asyncio.create_task(gateway.inbox("peer", "?wait=5"))
+    await asyncio.sleep(0.05)
+    await gateway.deliver(bundle)
+    assert len(await asyncio.wait_for(waiting, 2)) == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["?wait=-1", "?wait=9999", "?limit=0", "?limit=x", "?cursor=-", "?cursor=99999999999999999999"]
+)
+async def test_bad_parameters(gateway: House, query: str) -> None:
+    answer = await gateway.client.get(f"/v1/inbox{query}", headers=await gateway.token("peer"))
+    assert answer.status_code == 400
+
+
+async def test_the_core_alone_delivers(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    headers = {"Content-Type": "application/fhir+json", **await gateway.token()}
+    answer = await gateway.client.post(
+        "/core/$process-message", content=orjson.dumps(bundle), headers=headers
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"resourceType": "Bundle"}, {"resourceType": "Bundle", "type": "message", "entry": []}]
+)
+async def test_a_bundle_that_is_not_canonical_is_refused(gateway: House, broken: dict[str, Any]) -> None:
+    assert (await gateway.deliver(broken)).status_code == 422
+
+
+async def test_a_publisher_may_send_the_bundle_itself(gateway: House) -> None:
+    bundle = translation.to_fhir(json_codec.message(case(1), "v3"))
+    answer = await gateway.post(orjson.dumps(bundle), **{"Content-Type": "application/fhir+json"})
+    assert answer.status_code == 202, answer.text
+    (sent,) = await until(lambda: gateway.core.bundles)
+    assert sent == bundle
+
+
+async def test_a_restart_forwards_what_waits(tmp_path: Path) -> None:
+    async with house(tmp_path) as gateway:
+        gateway.core.trouble = [CoreOutage("HTTP 503")] * 99
+        await gateway.send(case(1))
+        await until(lambda: len(gateway.core.trouble) < 99)
+    async with house(tmp_path) as gateway:
+        gateway.clock.now += 3_600
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        assert bundle["identifier"]["value"] == "fr.health.samu440_1"
