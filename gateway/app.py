@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import deliver, inbox, messages, oauth2, pages, receive
+from gateway import deliver, inbox, messages, oauth2, pages, receive, stream, translate
 from gateway.edge import Edge
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.runtime import Runtime
@@ -18,10 +18,12 @@ Handler = Callable[[Runtime, Request], Awaitable[Response]]
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/messages", receive.post_message),
     ("GET", "/v1/inbox", inbox.read_inbox),
+    ("GET", "/v1/inbox/stream", stream.stream_inbox),
     ("POST", "/v1/inbox/{id}/ack", inbox.acknowledge),
     ("GET", "/v1/messages/{id}", messages.read_message),
     ("GET", "/v1/messages", messages.list_messages),
     ("POST", "/v1/messages/$validate", receive.validate_message),
+    ("POST", "/v1/messages/$translate", translate.translate_message),
     ("GET", "/v1/quota", messages.read_quota),
     ("POST", "/core/$process-message", deliver.process_message),
     ("GET", "/openapi.yaml", pages.openapi_yaml),

@@ -1,6 +1,6 @@
 """Everything that can be known to be wrong before the first message comes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 from gateway import service, settings, translation, validation
 from gateway.errors import ConfigurationError
@@ -8,16 +8,10 @@ from gateway.errors import ConfigurationError
 
 def check_all(environ: Mapping[str, str]) -> list[str]:
     """One line a finding, with file and line where there is one: settings, registrations, schemas, mapping tables."""
-    return [
-        *_findings(lambda: settings.load(environ)),
-        *_findings(lambda: service.read_registry(settings.load(environ))),
-        *validation.check(),
-        *translation.check(),
-    ]
-
-
-def _findings(read: Callable[[], object]) -> Iterator[str]:
     try:
-        read()
+        made = settings.load(environ)
+        service.read_registry(made)
+        configuration = []
     except ConfigurationError as error:
-        yield from str(error).splitlines()
+        configuration = str(error).splitlines()
+    return [*configuration, *validation.check(), *translation.check()]

@@ -63,7 +63,7 @@ def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
         raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
     content_type = edxl.FORMATS[publisher.format]
     try:
-        content = edxl.encode(message.document, content_type, message.model_version)
+        written = edxl.encode(message.document, content_type, message.model_version)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
     envelope = message.envelope
@@ -75,10 +75,11 @@ def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
         message.message_type,
         message.model_version,
         content_type,
-        content,
+        written.content,
         facts.case_id(message),
         facts.refers_to(message),
         now,
+        written.lost,
     )
 
 

@@ -131,6 +131,7 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
     about = answers.Correspondence(way.policy.hub_id, stored.sender, stored.distribution_id)
     document = answers.error(about, way.now(), hub, cause)
     content_type = edxl.FORMATS[publisher.format]
+    written = edxl.encode(document, content_type, publisher.model_version)
     return Delivery(
         publisher.id,
         document["distributionID"],
@@ -139,10 +140,11 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
         "RS-ERROR",
         publisher.model_version,
         content_type,
-        edxl.encode(document, content_type, publisher.model_version),
+        written.content,
         stored.case_id,
         stored.distribution_id,
         way.now(),
+        written.lost,
     )
 
 

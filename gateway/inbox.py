@@ -11,10 +11,11 @@ from gateway import answers, edxl
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
-from gateway.model import InboxItem, JsonObject, Publisher, Submission, iso
+from gateway.model import InboxItem, JsonObject, Publisher, Submission
 from gateway.observability import log
 from gateway.parameters import integer
 from gateway.runtime import Runtime, authenticate
+from gateway.views import item_json
 
 SCOPE = "inbox.read"
 STEPS = ("RECU", "ERREUR", "INTEGRE", "CONSULTE", "SUPPRIME")  # code list ETAPE
@@ -59,22 +60,6 @@ async def acknowledge(runtime: Runtime, request: Request) -> Response:
     return Response(orjson.dumps(told), media_type="application/json")
 
 
-def item_json(item: InboxItem) -> JsonObject:
-    """One inbox item as the contract has it; `content` is an object for JSON kinds, a string for XML."""
-    delivery = item.delivery
-    as_json = delivery.content_type == edxl.JSON
-    return {
-        "id": item.id,
-        "distributionID": delivery.distribution_id,
-        "messageType": delivery.message_type,
-        "modelVersion": delivery.model_version,
-        "contentType": delivery.content_type,
-        "content": orjson.Fragment(delivery.content) if as_json else delivery.content.decode(),
-        "receivedAt": iso(delivery.received_at),
-        "loss": list(delivery.loss),
-    }
-
-
 def ack_wish(body: bytes) -> JsonObject:
     """The optional body `{"reference": true, "step": "RECU", "refused": false}`. Raises Refused (400)."""
     if not body:
@@ -114,7 +99,7 @@ def answer_to(publisher: Publisher, item: InboxItem, wish: JsonObject, now: floa
         return None
     about = answers.Correspondence(delivery.recipient, delivery.sender, delivery.distribution_id)
     document = answers.reference(about, now, wish.get("step"), wish.get("refused"))
-    body = edxl.encode(document, edxl.JSON, delivery.model_version)
+    body = edxl.encode(document, edxl.JSON, delivery.model_version).content
     return Submission(
         publisher.id,
         document["distributionID"],

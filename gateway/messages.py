@@ -7,8 +7,8 @@ from starlette.responses import Response
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Status, iso
 from gateway.parameters import choice, integer
-from gateway.receipts import receipt_json
 from gateway.runtime import Runtime, authenticate
+from gateway.views import receipt_json
 
 SCOPE = "message.read"
 JSON = "application/json"

@@ -4,23 +4,24 @@ Read `post_message` first: it is the whole path. What follows is each of its ste
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import intake, outcome, validation
+from gateway import edxl, intake, outcome, validation
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, GatewayError, Issue, Refused
 from gateway.model import Message, Publisher, Receipt, Submission, iso
 from gateway.observability import RECEIVED, log
-from gateway.receipts import receipt_json
+from gateway.quota import Spent
 from gateway.runtime import Runtime, authenticate
+from gateway.versions import deprecation, model_version
+from gateway.views import receipt_json
 
 HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
-VERSIONS = ("v1", "v2", "v3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +42,35 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
     publisher = await authenticate(runtime, request, "message.send")  # 401 403
     with runtime.quota.in_flight(publisher):  # 429
         posted = await read_posted(runtime, request, publisher)  # 413 415
-        message = intake.decode(posted.body, posted.media_type, model_version(request, publisher))  # 400
+        message = intake.decode(
+            posted.body, posted.media_type, model_version(request, publisher.model_version)
+        )  # 400
         now = runtime.now()
         urgent = runtime.urgent_cases.is_urgent(
             publisher.id, facts.priority(message), facts.case_id(message), now
         )
         try:
             spent = runtime.quota.spend(publisher, urgent, now)  # 429
-            require(check(runtime, publisher, message, now))  # 400 403 410 422
+            require(check(runtime, publisher, posted, message, now))  # 400 403 410 422
         except GatewayError as refusal:
             return await replay_or_raise(runtime, publisher, message, posted, refusal)
-        submission = submit(publisher, message, posted, urgent, spent.quota, now)
-        receipt = await runtime.store.enqueue(submission, now)  # 409 503
-    if receipt.duplicate:
-        runtime.quota.give_back(publisher, spent, now)
-    else:
-        runtime.urgent_cases.remember(publisher.id, facts.priority(message), submission.case_id, now)
-    return accepted(publisher, receipt)
+        receipt = await keep(
+            runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
+        )  # 409 503
+    if not receipt.duplicate:
+        runtime.urgent_cases.remember(publisher.id, facts.priority(message), facts.case_id(message), now)
+    return accepted(runtime, publisher, receipt)
 
 
 async def validate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
     publisher = await authenticate(runtime, request, "message.send")
     posted = await read_posted(runtime, request, publisher)
-    message = intake.decode(posted.body, posted.media_type, model_version(request, publisher))
-    issues = check(runtime, publisher, message, runtime.now())
+    message = intake.decode(posted.body, posted.media_type, model_version(request, publisher.model_version))
+    issues = check(runtime, publisher, posted, message, runtime.now())
     told = outcome.operation_outcome(issues, runtime.settings.fhir_base)
-    return Response(orjson.dumps(told), media_type=outcome.MEDIA_TYPE)
-
-
-def model_version(request: Request, publisher: Publisher) -> str:
-    """The model version of the request's message: the header's, else the registration's. Raises Refused (400)."""
-    asked = request.headers.get("model-version")
-    if asked is None:
-        return publisher.model_version
-    if asked not in VERSIONS:
-        raise Refused(
-            Issue(ErrorKind.PARAMETER, f"Model-Version is {asked[:20]!r}; send one of {', '.join(VERSIONS)}.")
-        )
-    return asked
+    headers = deprecation(runtime.settings, message.model_version)
+    return Response(orjson.dumps(told), headers=headers, media_type=outcome.MEDIA_TYPE)
 
 
 async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) -> Posted:
@@ -89,13 +80,16 @@ async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) 
     return Posted(media_type, await read_body(request, limit, runtime.settings.max_drain))
 
 
-def check(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> tuple[Issue, ...]:
+def check(
+    runtime: Runtime, publisher: Publisher, posted: Posted, message: Message, now: float
+) -> tuple[Issue, ...]:
     """All that speaks against the message: sender, recipient, expiry, then structure, coherence and codes."""
     strict = publisher.strict_codes or runtime.settings.strict_codes
-    return (
-        *_check_addresses(runtime, publisher, message, now),
-        *validation.judge(message, strict_codes=strict),
-    )
+    addresses = _check_addresses(runtime, publisher, message, now)
+    issues = (*addresses, *validation.judge(message, strict_codes=strict))
+    if posted.media_type != edxl.XML:
+        return issues
+    return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, posted.media_type)) for issue in issues)
 
 
 def _check_addresses(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> list[Issue]:
@@ -183,11 +177,11 @@ async def replay_or_raise(
         raise (conflict if passing else refusal) from None
     if receipt is None:
         raise refusal
-    return accepted(publisher, receipt)
+    return accepted(runtime, publisher, receipt)
 
 
 def submit(
-    publisher: Publisher, message: Message, posted: Posted, urgent: bool, quota: str, now: float
+    publisher: Publisher, message: Message, posted: Posted, urgent: bool, spent: Spent, now: float
 ) -> Submission:
     """What the store is to keep of an accepted message: the original bytes, and the facts that route them."""
     envelope = message.envelope
@@ -204,15 +198,29 @@ def submit(
         facts.case_id(message),
         facts.refers_to(message),
         urgent,
-        quota,
+        spent.quota,
         now,
         facts.instant(envelope.date_time_expires) or now,
     )
 
 
-def accepted(publisher: Publisher, receipt: Receipt) -> Response:
+async def keep(runtime: Runtime, publisher: Publisher, submission: Submission, spent: Spent) -> Receipt:
+    """The receipt of the stored message. What adds nothing to the store gets its quota back. Raises Refused, Unavailable."""
+    receipt = None
+    try:
+        receipt = await runtime.store.enqueue(submission, submission.received_at)
+    finally:
+        if receipt is None or receipt.duplicate:
+            runtime.quota.give_back(publisher, spent, submission.received_at)
+    return receipt
+
+
+def accepted(runtime: Runtime, publisher: Publisher, receipt: Receipt) -> Response:
     """202 with the receipt, or 200 where it is the receipt of an earlier request."""
-    headers = {"Location": f"/v1/messages/{receipt.id}"}
+    headers = {
+        "Location": f"/v1/messages/{receipt.id}",
+        **deprecation(runtime.settings, receipt.model_version),
+    }
     if receipt.duplicate:
         headers["Idempotent-Replayed"] = "true"
     else:

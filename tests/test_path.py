@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
-from gateway import answers, translation
+from gateway import answers, edxl, stream, translation
 from gateway.edxl import json_codec
 from gateway.errors import CoreOutage, CoreRejected
 from tests.house import House, case, house
@@ -221,3 +223,93 @@ async def test_a_restart_forwards_what_waits(tmp_path: Path) -> None:
         gateway.clock.now += 3_600
         (bundle,) = await until(lambda: gateway.core.bundles)
         assert bundle["identifier"]["value"] == "fr.health.samu440_1"
+
+
+async def test_the_stream_shows_what_comes(gateway: House) -> None:
+    await gateway.send(case(1))
+    (bundle,) = await until(lambda: gateway.core.bundles)
+    await gateway.deliver(bundle)
+    (item,) = await gateway.inbox("peer")
+    stream = await open_stream(gateway, await gateway.token("peer"))
+    event = await anext(stream)
+    assert event.startswith(b"id: ")
+    assert orjson.loads(event.partition(b"data: ")[2]) == item
+    waiting = asyncio.ensure_future(anext(stream))
+    assert (await waiting).startswith(b": waiting")
+    later = asyncio.ensure_future(anext(stream))
+    await gateway.send(case(2))
+    await until(lambda: gateway.core.bundles[1:])
+    await gateway.deliver(gateway.core.bundles[1])
+    assert b"fr.health.samu440_2" in await asyncio.wait_for(later, 2)
+
+
+async def open_stream(gateway: House, headers: dict[str, str]) -> AsyncIterator[bytes]:
+    """The events of the stream endpoint; httpx's in-process transport would wait for its end."""
+    scope = {
+        "type": "http",
+        "headers": [(b"authorization", headers["Authorization"].encode())],
+        "query_string": b"",
+    }
+
+    async def silent() -> dict[str, Any]:
+        await asyncio.sleep(3_600)
+        return {"type": "http.disconnect"}
+
+    response = await stream.stream_inbox(gateway.runtime, Request(scope, silent))
+    assert isinstance(response, StreamingResponse)
+    return aiter(response.body_iterator)  # type: ignore[arg-type]
+
+
+async def test_a_stream_ends_with_its_token(gateway: House) -> None:
+    events = await open_stream(gateway, await gateway.token("peer"))
+    gateway.clock.now += 3_600
+    assert [event async for event in events] == []
+
+
+@pytest.mark.parametrize("to", ["?to=fhir", "", "?to=RS-EDA&version=v3", "?to=RS-EDA&format=xml"])
+async def test_translate_shows_the_wanted_form(gateway: House, to: str) -> None:
+    headers = {"Content-Type": "application/json", **await gateway.token()}
+    url = f"/v1/messages/$translate{to}"
+    answer = await gateway.client.post(url, content=orjson.dumps(case(1)), headers=headers)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["further"], told["loss"]) == ([], [])
+    if "xml" in to:
+        assert edxl.decode(told["content"].encode(), edxl.XML, "v3").document == case(1)
+    elif "RS-EDA" in to:
+        assert told["content"] == case(1)
+    else:
+        assert translation.from_fhir(told["content"]) == case(1)
+    assert gateway.core.bundles == []
+
+
+async def test_translate_takes_several_items(gateway: House) -> None:
+    two = case(1)
+    two["content"] = [two["content"][0], case(1, owner="fr.health.samu750")["content"][0]]
+    headers = {"Content-Type": "application/json", **await gateway.token()}
+    url = "/v1/messages/$translate?to=RS-EDA"
+    told = (await gateway.client.post(url, content=orjson.dumps(two), headers=headers)).json()
+    assert told["content"] == case(1)
+    (further,) = told["further"]
+    message = json_codec.message(further["content"], "v3")
+    assert (message.envelope.distribution_id, message.body["owner"]) == (
+        "fr.health.samu440_1-2",
+        "fr.health.samu750",
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [
+        ("?to=RS-XXX", case(1), 400),
+        ("?to=fhir&version=v9", case(1), 400),
+        ("?to=RC-REF", case(1), 422),
+        ("?to=fhir", case(1, caseId=7), 422),
+        ("?to=fhir", {}, 400),
+    ],
+)
+async def test_translate_refuses(gateway: House, query: str, body: dict[str, Any], status: int) -> None:
+    headers = {"Content-Type": "application/json", **await gateway.token()}
+    url = f"/v1/messages/$translate{query}"
+    answer = await gateway.client.post(url, content=orjson.dumps(body), headers=headers)
+    assert answer.status_code == status, answer.text

@@ -1,6 +1,8 @@
 """EDXL-DE codecs: bytes -> Message -> bytes. Pure; one module a format, chosen here by media type."""
 
 from gateway.edxl import json_codec, xml_codec, xml_writer
+from gateway.edxl.xml_plan import NAMESPACES
+from gateway.edxl.xml_writer import Written
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import JsonObject, Message
 
@@ -29,15 +31,18 @@ def decode(body: bytes, media_type: str, model_version: str) -> Message:
     """
     if media_type == JSON:
         return json_codec.decode(body, model_version)
-    if model_version not in xml_writer.NAMESPACES:
+    if model_version not in NAMESPACES:
         raise _unsupported(f"Model {model_version} has no XML form; send {JSON}.")
     return xml_codec.decode(body, model_version)
 
 
-def encode(document: JsonObject, media_type: str, model_version: str) -> bytes:
-    """The bytes of a valid EDXL-DE document. Raises Untranslatable where the format cannot say it."""
+def encode(document: JsonObject, media_type: str, model_version: str) -> Written:
+    """A valid EDXL-DE document's bytes, with what the format could not say of it.
+
+    Raises Untranslatable where the model version has no such format.
+    """
     if media_type == JSON:
-        return json_codec.encode(document)
+        return Written(json_codec.encode(document))
     return xml_writer.encode(document, model_version)
 
 

@@ -18,6 +18,10 @@ class UrgentCases:
         self._cases = cases
         self._seen: dict[str, dict[str, float]] = {}  # publisher id -> case id -> when, oldest first
 
+    def __len__(self) -> int:
+        """How many cases are remembered."""
+        return sum(map(len, self._seen.values()))
+
     def is_urgent(self, publisher_id: str, priority: str, case_id: str, now: float) -> bool:
         """Whether a message of this priority ("" = none) about this case ("" = none) is urgent."""
         if priority in URGENT_PRIORITIES:

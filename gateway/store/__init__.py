@@ -3,6 +3,9 @@
 `Store` says what a store can do; `open_store` opens the one that a URL names.
 """
 
+import sqlite3
+
+from gateway.errors import ConfigurationError, Unavailable
 from gateway.store.database import open_database
 from gateway.store.interface import DeadLetter, Store
 from gateway.store.sqlite import SqliteStore
@@ -15,6 +18,11 @@ async def open_store(database_url: str, *, backlog_limit: int, now: float) -> St
 
     Raises ConfigurationError where the URL is of another kind, or the file cannot be used or is in use.
     """
-    store = SqliteStore(open_database(database_url), backlog_limit)
-    await store.forget(now)
+    database = open_database(database_url)
+    try:
+        store = SqliteStore(database, backlog_limit)
+        await store.forget(now)
+    except (sqlite3.Error, Unavailable) as error:
+        database.close()
+        raise ConfigurationError(f"{database_url}: the database cannot be used: {error}.") from None
     return store

@@ -65,6 +65,7 @@ def list_messages(
     filters: dict[str, str],
     cursor: str | None,
     limit: int,
+    scan: int = SCAN,
 ) -> tuple[list[Receipt], str | None]:
     """One page of receipts, newest first; `filters` are columns and the values asked for."""
     before = _before(cursor)
@@ -73,14 +74,14 @@ def list_messages(
         f"SELECT seq, {rows.RECEIPT} FROM"  # noqa: S608 - columns are the caller's constants
         " (SELECT * FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?)"
         f" WHERE {wanted} ORDER BY seq DESC LIMIT ?",
-        (publisher_id, before, SCAN, *filters.values(), limit + 1),
+        (publisher_id, before, scan, *filters.values(), limit + 1),
     ).fetchall()
     receipts = [rows.receipt(row[1:]) for row in page[:limit]]
     if len(page) > limit:
         return receipts, str(page[limit - 1][0])
     last_seen = connection.execute(
         "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-        (publisher_id, before, SCAN - 1),
+        (publisher_id, before, scan - 1),
     ).fetchone()
     return receipts, None if last_seen is None else str(last_seen[0])
 

@@ -1,4 +1,7 @@
-"""Judges a canonical Bundle: the profile's JSON Schemas, and what no FHIR validator checks."""
+"""Judges a canonical Bundle: the profile's JSON Schemas, and what no FHIR validator checks.
+
+That nothing is said twice which can be said once is found by reading (`reading.Misplaced`).
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,9 +13,8 @@ import jsonschema_rs
 from gateway.model import JsonObject
 from gateway.translation import profile
 from gateway.translation.lines import Lines
-from gateway.translation.notation import Derived, Fixed
-from gateway.translation.placing import source_path
 from gateway.translation.plan import Element, Items, Kind, Plan, Value
+from gateway.translation.rows import Derived, Fixed
 
 MOST = 50  # issues told of one Bundle
 Place = tuple[tuple[str, bool], ...]  # element names, and whether each is a list
@@ -24,7 +26,6 @@ class Judge:
     """What one kind of resource must be."""
 
     kind: str
-    anchored: bool  # one for each item of a list: it says which by source-path
     schema: jsonschema_rs.Draft7Validator
     fits: Callable[[Any], bool]
     references: Callable[[JsonObject, Mapping[str, str], list[str]], None]
@@ -34,7 +35,6 @@ class Judge:
 class Court:
     """The judges of one message type: of the Bundle, and of its resources by profile."""
 
-    source_path: str  # the URL of that extension
     bundle: Judge
     resources: Mapping[str, Judge]
 
@@ -43,7 +43,7 @@ def court(plan: Plan, base: str) -> Court:
     """Compiles the profile of a plan; `base` is the URL of own StructureDefinitions."""
     judges = {kind.profile: _judge(plan, kind, base) for kind in plan.kinds}
     top = next(kind for kind in plan.kinds if kind.type == "Bundle")
-    return Court(f"{base}source-path", judges.pop(top.profile), judges)
+    return Court(judges.pop(top.profile), judges)
 
 
 def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
@@ -54,7 +54,7 @@ def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
         for target, element, item in other.items:
             if target == kind.name:
                 _listed(item, ((element, True),), other.name, found)
-    return Judge(kind.name, bool(kind.anchor), schema, schema.is_valid, _checker(found))
+    return Judge(kind.name, schema, schema.is_valid, _checker(found))
 
 
 def _references(content: Element | Items | Value, path: Place, found: list[Reference]) -> None:
@@ -117,7 +117,9 @@ def issues(bundle: JsonObject, court: Court) -> tuple[str, ...]:
     if len(judges) < len(entries):
         return _malformed(entries, court)[:MOST]
     urls = {entry["fullUrl"]: judge.kind for entry, judge in zip(entries, judges, strict=True)}
-    bad = _among(entries, judges, court) if len(urls) == len(entries) else _repeated_urls(entries)
+    bad = _headers(judges)
+    if len(urls) < len(entries):
+        bad += _repeated_urls(entries)
     for at, (judge, entry) in enumerate(zip(judges, entries, strict=True)):
         before = len(bad)
         judge.references(entry["resource"], urls, bad)
@@ -141,13 +143,12 @@ def _judges(entries: list[JsonObject], court: Court) -> list[Judge]:
     return judges
 
 
-def _among(entries: list[JsonObject], judges: list[Judge], court: Court) -> list[str]:
-    """What is wrong between the entries: the MessageHeader not first, two resources in one place of the message."""
-    places = [_place(judge, entry["resource"], court) for judge, entry in zip(judges, entries, strict=True)]
-    bad = [] if judges[0].kind == "header" else ["entry[0].resource"]
-    if len(set(places)) < len(places):
-        bad += [f"entry[{at}].resource" for at, place in enumerate(places) if place in places[:at]]
-    return bad
+def _headers(judges: list[Judge]) -> list[str]:
+    """A message Bundle has one MessageHeader, the first entry."""
+    first = [] if judges[0].kind == "header" else ["entry[0].resource"]
+    return first + [
+        f"entry[{at}].resource" for at, judge in enumerate(judges) if at and judge.kind == "header"
+    ]
 
 
 def _repeated_urls(entries: list[JsonObject]) -> list[str]:
@@ -164,10 +165,6 @@ def _malformed(entries: list[JsonObject], court: Court) -> tuple[str, ...]:
         else:
             bad += _paths(judge, entry["resource"], f"entry[{at}].resource")
     return tuple(bad)
-
-
-def _place(judge: Judge, resource: JsonObject, court: Court) -> str:
-    return judge.kind + source_path(resource, court.source_path) if judge.anchored else judge.kind
 
 
 def _judge_of(resource: JsonObject, court: Court) -> Judge | None:

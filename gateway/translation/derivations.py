@@ -2,9 +2,9 @@
 
 from gateway.translation.codecs import ALWAYS_SAID
 from gateway.translation.lines import safe
-from gateway.translation.notation import Derived
 from gateway.translation.paths import EACH, spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Value, values
+from gateway.translation.rows import Derived
 from gateway.translation.variables import ALWAYS, Variables
 
 

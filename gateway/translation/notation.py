@@ -9,9 +9,11 @@ One line is one statement; indentation is for the eye only; `#` starts a comment
     at PATH                             where this table's message paths start
     resource NAME TYPE [for LIST[]] [when PATH]
                                         one FHIR resource, or one for each item of the list; `when` = only if PATH is there
-      PATH   ELEMENT [CODEC] [required] [unless PATH]
-                                        a two-way row; `required` writes data-absent-reason where the message is silent;
-                                        `unless` leaves it out where it equals the other path
+      PATH   ELEMENT [CODEC] [required | else VALUE | unless PATH] [only [TEST PATH ...]]
+                                        a two-way row; where the message is silent, `required` writes a data-absent-reason
+                                        and `else` a value that is read as silence; `unless` leaves out what equals the
+                                        other path; `only`: the leaf is said here if the codec can hold
+                                        it and the test holds, else by its next row
       =  ELEMENT  VALUE ["display"]     a constant beside what else its element holds; `SYSTEM#code` is a whole Coding
       =! ELEMENT  VALUE ["display"]     a constant that is there even where its element holds nothing else
       >  ELEMENT  FUNCTION ARGS         derived: written, never read
@@ -22,93 +24,18 @@ Paths are relative to `at`, inside a resource that is `for` a list to its item; 
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from gateway.errors import ConfigurationError
 from gateway.translation.paths import (
     NotationError,
     Path,
-    Steps,
     element_path,
     expand,
     message_path,
     resolve,
 )
-
-# the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
-# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent)
-NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One two-way row: a leaf of the message and the element that holds it."""
-
-    place: str  # file:line
-    leaf: Path
-    element: Steps
-    codec: str = "text"
-    required: bool = False
-    unless: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """A constant element."""
-
-    place: str
-    element: Steps
-    value: object
-    always: bool = False  # there even where nothing else in its element is
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """An element computed from leaves (`paths`) or other resources (`names`)."""
-
-    place: str
-    element: Steps
-    function: str
-    names: tuple[str, ...] = ()
-    paths: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """An item that this resource adds to a list of another resource: element path below the item -> value."""
-
-    place: str
-    target: str
-    element: str
-    items: tuple[tuple[Steps, object], ...]
-
-
-@dataclass(slots=True)
-class Resource:
-    """One kind of resource, with all its rows from every table that names it."""
-
-    name: str
-    type: str
-    anchor: Path = ()
-    when: Path | None = None
-    values: list[Row | Fixed | Derived] = field(default_factory=list)
-    listings: list[Listing] = field(default_factory=list)
-
-    @property
-    def rows(self) -> list[Row]:
-        """The two-way rows."""
-        return [value for value in self.values if isinstance(value, Row)]
-
-
-@dataclass(slots=True)
-class Table:
-    """A table with everything that it includes. Paths are absolute in the document."""
-
-    file: str
-    names: dict[str, str]
-    maps: dict[str, dict[str, str]] = field(default_factory=dict)
-    blocks: dict[str, tuple[list[str], list[tuple[str, str]]]] = field(default_factory=dict)
-    resources: dict[str, Resource] = field(default_factory=dict)
+from gateway.translation.rows import NAMES_OF, Derived, Fixed, Listing, Resource, Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +75,7 @@ def _lines(lines: list[tuple[str, str]], context: _Context) -> _Context:
                 context.table.blocks[name] = (parameters, body)
             else:
                 context = _statement(line, replace(context, place=place))
-        except (NotationError, ValueError, KeyError, IndexError) as error:
+        except (NotationError, ValueError, KeyError, IndexError, StopIteration) as error:
             raise ConfigurationError(f"{place}: {error}") from error
     return context
 
@@ -232,7 +159,8 @@ def _add(words: list[str], context: _Context, resource: Resource) -> None:
         case ["+", target, *pairs]:
             name, _, element = target.partition(".")
             items = tuple(
-                (element_path(key, names), constant(value, [], names)) for key, value in map(_pair, pairs)
+                (element_path(key, names), int(value) if value.isdecimal() else constant(value, [], names))
+                for key, value in map(_pair, pairs)
             )
             resource.listings.append(Listing(context.place, name, element, items))
         case [left, right, *options]:
@@ -243,18 +171,25 @@ def _add(words: list[str], context: _Context, resource: Resource) -> None:
 
 
 def _row(path: str, element: str, options: list[str], context: _Context, resource: Resource) -> Row:
-    rest = list(options)
-    unless = None
-    if "unless" in rest:
-        at = rest.index("unless")
-        unless = _absolute(rest[at + 1], context, resource)
-        del rest[at : at + 2]
-    required = "required" in rest
-    codec = [word for word in rest if word != "required"] or ["text"]
-    if len(codec) > 1:
-        raise NotationError(f"{codec[1]!r} is one word too many")
     leaf = _absolute(path, context, resource)
-    return Row(context.place, leaf, element_path(element, context.table.names), codec[0], required, unless)
+    row = Row(context.place, leaf, element_path(element, context.table.names))
+    words = iter(options)
+    for word in words:
+        match word:
+            case "required":
+                row = replace(row, required=True)
+            case "unless":
+                row = replace(row, unless=_absolute(next(words), context, resource))
+            case "else":
+                row = replace(row, otherwise=next(words))
+            case "only":
+                test = next(words, "")
+                row = replace(row, only=(test, tuple(_absolute(text, context, resource) for text in words)))
+            case _ if row.codec:
+                raise NotationError(f"{word!r} is one word too many")
+            case _:
+                row = replace(row, codec=word)
+    return row if row.codec else replace(row, codec="text")
 
 
 def _derived(
@@ -267,11 +202,9 @@ def _derived(
 
 
 def constant(text: str, display: list[str], names: dict[str, str]) -> object:
-    """A constant as JSON: `true`, `false`, a whole number, `SYSTEM#code`, a name of the vocabulary or the text itself."""
+    """A constant as JSON: `true`, `false`, `SYSTEM#code`, a name of the vocabulary or the text itself."""
     if text in {"true", "false"}:
         return text == "true"
-    if text.isdecimal():
-        return int(text)
     system, hash_, code = text.rpartition("#")
     if hash_ and system:
         coding = {"system": resolve(system, names), "code": code}

@@ -14,15 +14,6 @@ def indexes(source_path: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\[([0-9]{1,9})\]", source_path)))
 
 
-def source_path(resource: JsonObject, extension: str) -> str:
-    """Where a resource stands in the message. Raises KeyError, StopIteration where it does not say so."""
-    told = resource["extension"][0]
-    if told["url"] != extension:  # another server's order
-        told = next(x for x in resource["extension"] if x["url"] == extension)
-    path: str = told["valueString"]
-    return path
-
-
 def slots(bundle: JsonObject, layout: Layout, extension: str) -> list[Any]:
     """The resources by kind and index. `extension` is the URL of source-path. Raises Misplaced."""
     root: list[Any] = [None] * layout.size
@@ -33,8 +24,10 @@ def slots(bundle: JsonObject, layout: Layout, extension: str) -> list[Any]:
         chain, place = places[resource["meta"]["profile"][0]]
         here = root
         if chain:
-            path = source_path(resource, extension)
-            for (position, size), index in zip(chain, indexes(path), strict=True):
+            told = resource["extension"][0]
+            if told["url"] != extension:  # another server's order
+                told = next(x for x in resource["extension"] if x["url"] == extension)
+            for (position, size), index in zip(chain, indexes(told["valueString"]), strict=True):
                 group = here[position]
                 if group is None:
                     group = here[position] = {}

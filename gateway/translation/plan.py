@@ -1,12 +1,12 @@
 """Binds a table to the shape of its messages: one tree of elements for each kind of resource."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.errors import ConfigurationError
 from gateway.translation.codecs import DERIVATIONS, Codec, Codecs
-from gateway.translation.notation import NAMES_OF, Derived, Fixed, Resource, Row, Table
 from gateway.translation.paths import EACH, NotationError, Path, Step, Steps, spell
+from gateway.translation.rows import NAMES_OF, Derived, Fixed, Resource, Row, Table
 from gateway.translation.shape import Shape
 
 Value = Fixed | Row | Derived
@@ -61,7 +61,7 @@ class Plan:
 
     shape: Shape
     kinds: tuple[Kind, ...]
-    rows: dict[Path, Row]
+    rows: dict[Path, Row]  # by key
     codecs: dict[Path, Codec]
     maps: dict[str, dict[str, str]]
 
@@ -79,23 +79,35 @@ def bind(table: Table, shape: Shape) -> Plan:
     """The plan of a table. Raises ConfigurationError with file and line."""
     rows: dict[Path, Row] = {}
     codecs: dict[Path, Codec] = {}
+    for resource in table.resources.values():
+        _number_homes(resource, rows)
+        for value in resource.values:
+            if isinstance(value, Row):
+                codecs[value.key] = codecs[value.leaf] = _codec(value, table, shape)
+            elif isinstance(value, Derived):
+                _check_derived(value, table, shape)
+    told = {row.leaf for row in rows.values()}
+    missing = [spell(path) for path in shape.leaves() if path not in told]
+    if missing:
+        raise ConfigurationError(f"{table.file}: no row for {', '.join(missing)}")
     kinds = tuple(
         _kind(number, resource, table, shape) for number, resource in enumerate(table.resources.values())
     )
-    for resource in table.resources.values():
-        for row in resource.rows:
-            if row.leaf in rows:
-                raise ConfigurationError(f"{row.place}: {spell(row.leaf)} has a row already")
-            rows[row.leaf] = row
-            codecs[row.leaf] = _codec(row, table, shape)
-        for value in resource.values:
-            if isinstance(value, Derived):
-                _check_derived(value, table, shape)
-    missing = [spell(path) for path in shape.leaves() if path not in rows]
-    if missing:
-        raise ConfigurationError(f"{table.file}: no row for {', '.join(missing)}")
     _listings(kinds)
     return Plan(shape, kinds, rows, codecs, table.maps)
+
+
+def _number_homes(resource: Resource, rows: dict[Path, Row]) -> None:
+    """Adds a resource's rows. A leaf has one home, or several of which all but the last have a test."""
+    for at, value in enumerate(resource.values):
+        if isinstance(value, Row):
+            before = [row for row in rows.values() if row.leaf == value.leaf]
+            if not all(row.only for row in before):
+                raise ConfigurationError(f"{value.place}: {spell(value.leaf)} has a row already")
+            if value.only and value.only[0] not in {"", *DERIVATIONS}:
+                raise ConfigurationError(f"{value.place}: there is no function {value.only[0]}")
+            row = resource.values[at] = replace(value, home=len(before))
+            rows[row.key] = row
 
 
 def _codec(row: Row, table: Table, shape: Shape) -> Codec:

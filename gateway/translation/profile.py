@@ -7,9 +7,9 @@ from typing import Any
 
 from gateway.model import JsonObject
 from gateway.translation.codecs import ALWAYS_SAID, BASE64, URL
-from gateway.translation.notation import Derived, Fixed, Row
 from gateway.translation.paths import spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
+from gateway.translation.rows import Derived, Fixed, Row
 
 _STRING = {"type": "string", "minLength": 1}
 URN = "^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -84,11 +84,12 @@ def _source_path(kind: Kind) -> str:
 
 
 def _leaf(plan: Plan, row: Row) -> JsonObject:
-    codec, shape = plan.codecs[row.leaf], plan.shape.at(row.leaf)
+    shape = plan.shape.at(row.leaf)
     assert shape is not None
+    said = plan.codecs[row.key].fhir
     if row.codec in {"text", "code"} and "enum" in shape.leaf:
-        return {"enum": shape.leaf["enum"]}
-    return codec.fhir
+        said = {"enum": shape.leaf["enum"]}
+    return said if row.otherwise is None else {"anyOf": [said, {"enum": [row.otherwise]}]}
 
 
 def _element(plan: Plan, element: Element) -> JsonObject:
@@ -103,7 +104,7 @@ def _element(plan: Plan, element: Element) -> JsonObject:
 def _always(plan: Plan, content: Element | Items | Value) -> bool:
     """A constant, or a derived value that is never silent: it is written with whatever holds it."""
     if isinstance(content, Row):
-        return False
+        return content.otherwise is not None
     if isinstance(content, Items):
         return any(part.source is None and _always(plan, part.content) for part in content.slices)
     if isinstance(content, Element):
@@ -114,7 +115,9 @@ def _always(plan: Plan, content: Element | Items | Value) -> bool:
 def _element_always(plan: Plan, element: Element) -> bool:
     found = list(values(element))
     if any(
-        value.required if isinstance(value, Row) else isinstance(value, Fixed) and value.always
+        (value.required or value.otherwise is not None)
+        if isinstance(value, Row)
+        else isinstance(value, Fixed) and value.always
         for value in found
     ):
         return True

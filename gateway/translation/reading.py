@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from gateway.translation.codecs import same
 from gateway.translation.lines import Lines, safe
-from gateway.translation.notation import Row
 from gateway.translation.paths import EACH, Path, Steps
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
+from gateway.translation.rows import Row
 from gateway.translation.shape import Shape
 
 
@@ -56,10 +56,10 @@ class _Reader:
 
     def source(self) -> str:
         self._scope((), "s")
-        for path, row in self.plan.rows.items():
+        for row in self.plan.rows.values():
             if row.unless is not None:
-                with self.out.block(f"if {self.variable[path]} is None"):
-                    self.out.add(f"{self.variable[path]} = {self.variable[row.unless]}")
+                with self.out.block(f"if {self.variable[row.leaf]} is None"):
+                    self.out.add(f"{self.variable[row.leaf]} = {self.variable[row.unless]}")
         self.out.add(f"return {self._assemble((), self.plan.shape)}")
         return "\n".join(["def read(s):", *self.out.text])
 
@@ -115,21 +115,27 @@ class _Reader:
         if isinstance(content, Element):
             self._element(content, variable)
         elif isinstance(content, Row):
-            codec = self.plan.codecs[content.leaf]
+            codec = self.plan.codecs[content.key]
             value = variable if codec.back is same else f"B_{safe(content.codec)}({variable})"
+            if content.otherwise is not None:
+                value += f" if {variable} != {content.otherwise!r} else None"
             self.out.add(f"{self.variable[content.leaf]} = {value}")
 
     def _element(self, element: Element, variable: str) -> None:
         for name, content in element.fields.items():
             if isinstance(content, Items):
                 self._items(name, content, variable)
-            elif isinstance(content, Row) and self.plan.codecs[content.leaf].back is same:
+            elif isinstance(content, Row) and self._plain(content):
                 self.out.add(f"{self.variable[content.leaf]} = {variable}.get({name!r})")
             elif any(isinstance(value, Row) for value in values(content)):
                 child = self.out.name(name)
                 self.out.add(f"{child} = {variable}.get({name!r})")
                 with self.out.block(f"if {child} is not None"):
                     self._read(content, child)
+
+    def _plain(self, row: Row) -> bool:
+        """The only home of its leaf, read as it stands: None where the element is absent."""
+        return row.key == row.leaf and row.otherwise is None and self.plan.codecs[row.key].back is same
 
     def _items(self, name: str, items: Items, variable: str) -> None:
         parts = [p for p in items.slices if any(isinstance(value, Row) for value in values(p.content))]
@@ -197,7 +203,7 @@ class _Reader:
             if here in self.variable:
                 variable = self.variable[here]
                 test = variable if child.item is not None else f"{variable} is not None"
-            elif child.fields and any(leaf[: len(here)] == here for leaf in self.plan.rows):
+            elif child.fields and any(row.leaf[: len(here)] == here for row in self.plan.rows.values()):
                 variable = test = self._assemble(here, child)
             else:
                 continue

@@ -14,10 +14,11 @@ from gateway.model import JsonObject
 from gateway.translation import canonical, reading, writing
 from gateway.translation.codecs import DERIVATIONS, Codecs
 from gateway.translation.lines import safe
-from gateway.translation.notation import Table, parse
+from gateway.translation.notation import parse
 from gateway.translation.paths import EACH, Path
 from gateway.translation.plan import Plan, bind
 from gateway.translation.residue import Sieve, sieve
+from gateway.translation.rows import Table
 from gateway.translation.shape import Shape, document, without_content
 
 BASE = "https://hub-fhir.example/fhir"
@@ -52,7 +53,7 @@ def translator(message_type: str, version: str) -> Translator | None:
 
 
 def compile_table(message_type: str, version: str, load: Callable[[str], str] | None = None) -> Translator:
-    """Compiles one table; `load` gives the text of a table file. Raises ConfigurationError with file and line."""
+    """Compiles one table; `load` gives the text of a file below `schemas/`. Raises ConfigurationError with file and line."""
     names = {
         "TYPE": message_type,
         "DEFINITION": f"{BASE}/MessageDefinition/{message_type}|{version[1:]}.0",
@@ -62,21 +63,24 @@ def compile_table(message_type: str, version: str, load: Callable[[str], str] | 
         "base": f"{BASE}/",
     }
     read_file = load or _load
-    whole = _document(message_type, version)
+    whole = _document(message_type, version, read_file)
     table = parse(f"{message_type}/{version}.mapping", read_file, names)
     plan = bind(table, without_content(whole))
     return _translator(message_type, version, table, plan, whole)
 
 
 def check() -> list[str]:
-    """What is wrong with the tables: each must compile, and hold every leaf of its schema once."""
+    """What is wrong with the tables: each must compile, and hold every leaf of its schema once. Also compiles them all."""
     wrong = []
     for version in schemas.VERSIONS:
         for message_type in schemas.message_types(version):
             try:
-                compile_table(message_type, version)
+                made = translator(message_type, version)
             except ConfigurationError as error:
                 wrong.append(str(error))
+            else:
+                if made is None:
+                    wrong.append(f"{message_type}/{version}.mapping: the type has no table")
     return wrong
 
 
@@ -88,9 +92,9 @@ def _load(file: str) -> str:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
 
 
-def _document(message_type: str, version: str) -> Shape:
+def _document(message_type: str, version: str, load: Callable[[str], str]) -> Shape:
     def schema(name: str) -> JsonObject:
-        loaded: JsonObject = json.loads(_load(f"{name}/{version}.schema.json"))
+        loaded: JsonObject = json.loads(load(f"{name}/{version}.schema.json"))
         return loaded
 
     header = None if message_type in schemas.HEADERLESS else schema("RC-DE")
@@ -129,6 +133,7 @@ def _namespace(table: Table) -> dict[str, Any]:
     for name in {row.codec for resource in table.resources.values() for row in resource.rows}:
         codec = codecs.named(name)
         space[f"C_{safe(name)}"], space[f"B_{safe(name)}"] = codec.to, codec.back
+        space[f"D_{safe(name)}"] = jsonschema_rs.Draft4Validator(codec.domain).is_valid
     space |= {f"M_{safe(name)}": pairs for name, pairs in table.maps.items()}
     return space | {f"F_{safe(name)}": function for name, function in DERIVATIONS.items()}
 

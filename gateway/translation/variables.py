@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from gateway.translation.lines import Lines
-from gateway.translation.paths import Path
+from gateway.translation.lines import Lines, safe
+from gateway.translation.paths import EACH, Path
 from gateway.translation.plan import Plan
+from gateway.translation.rows import Row
 from gateway.translation.shape import Shape
 
 ALWAYS = ""
@@ -48,6 +49,7 @@ def read_item(to: Variables, source: Path, item: str) -> None:
         read_object(to, source, shape, item, ALWAYS)
     else:
         to.variable[source], to.present[source] = item, ALWAYS
+    settle(to, source)
 
 
 def _field(to: Variables, path: Path, shape: Shape, parent: str, present: str, *, needed: bool) -> list[str]:
@@ -56,7 +58,7 @@ def _field(to: Variables, path: Path, shape: Shape, parent: str, present: str, *
     to.present[path] = present if needed else own
     to.out.add(f"{own} = {parent}[{path[-1]!r}]" if needed else f"{own} = {parent}.get({path[-1]!r})")
     if not shape.fields:
-        return [own, *_unless(to, path, own)]
+        return [own]
     if needed:
         return [own, *read_object(to, path, shape, own, present)]
     at = len(to.out.text)
@@ -70,11 +72,38 @@ def _field(to: Variables, path: Path, shape: Shape, parent: str, present: str, *
     return [own, *inner]
 
 
-def _unless(to: Variables, path: Path, own: str) -> list[str]:
-    row = to.plan.rows.get(path)
-    if row is None or row.unless is None:
-        return []
-    kept = to.out.name(path[-1])
-    to.out.add(f"{kept} = None if {own} == {to.variable[row.unless]} else {own}")
-    to.variable[path] = to.present[path] = kept
-    return [kept]
+def settle(to: Variables, scope: Path) -> None:
+    """Adds the statements that decide, once a scope is read, which rows say their leaf."""
+    for row in to.plan.rows.values():
+        if row.leaf not in to.variable or _scope(row.leaf) != scope:
+            continue
+        if row.unless is not None:
+            same = f"{to.variable[row.leaf]} == {to.variable[row.unless]}"
+            _set(to, row.leaf, row.leaf, f"None if {same} else {to.variable[row.leaf]}")
+        elif row.only is not None:
+            left = _left(to, row)
+            test = f"{left} is not None and D_{safe(row.codec)}({left})"
+            if row.only[0]:
+                test += f" and F_{safe(row.only[0])}({', '.join(to.variable[path] for path in row.only[1])})"
+            _set(to, row.key, row.leaf, f"{left} if {test} else None")
+        elif row.home:
+            _set(to, row.key, row.leaf, _left(to, row))
+
+
+def _left(to: Variables, row: Row) -> str:
+    """The leaf's value where no home before this one took it."""
+    before = [to.variable[o.key] for o in to.plan.rows.values() if o.leaf == row.leaf and o.home < row.home]
+    taken = [f"{name} is None" for name in before]
+    value = to.variable[row.leaf]
+    return f"({value} if {' and '.join(taken)} else None)" if taken else value
+
+
+def _set(to: Variables, key: Path, leaf: Path, expression: str) -> None:
+    name = to.out.name(leaf[-1])
+    to.out.add(f"{name} = {expression}")
+    to.variable[key] = to.present[key] = name
+
+
+def _scope(leaf: Path) -> Path:
+    """The list whose items the leaf is in, () = the document."""
+    return leaf[: max((at + 1 for at, name in enumerate(leaf) if name == EACH), default=0)]

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from gateway.translation.derivations import all_derived, derive, lookup, lookups
-from gateway.translation.elements import element
+from gateway.translation.elements import Facts, element
 from gateway.translation.lines import safe
 from gateway.translation.paths import EACH, Path
 from gateway.translation.plan import Element, Kind, Plan
-from gateway.translation.variables import ALWAYS, Variables, read_item, read_object
+from gateway.translation.variables import ALWAYS, Variables, read_item, read_object, settle
 
 HTEST = "{'system': 'http://terminology.hl7.org/CodeSystem/v3-ActReason', 'code': 'HTEST', 'display': 'test health data'}"
 
@@ -24,6 +24,7 @@ def source(plan: Plan, *, strict: bool) -> str:
     envelope = replace(top, fields={name: child for name, child in top.fields.items() if name != "message"})
     read_object(to, (), envelope, "e", ALWAYS)
     read_object(to, ("message",), top.fields["message"], "m", ALWAYS)
+    settle(to, ())
     for kind_name, key in lookups(plan):
         to.out.add(f"{lookup(kind_name, key)} = {{}}")
     for kind in plan.kinds:
@@ -35,7 +36,7 @@ def source(plan: Plan, *, strict: bool) -> str:
 
 
 def _used(plan: Plan) -> frozenset[Path]:
-    paths = [*plan.rows]
+    paths = [path for row in plan.rows.values() for path in (row.leaf, *(row.only[1] if row.only else ()))]
     for kind in plan.kinds:
         paths += [kind.anchor, kind.when or (), *(p for d in all_derived(kind.element) for p in d.paths)]
     return frozenset(path[:at] for path in paths for at in range(1, len(path) + 1))
@@ -99,13 +100,13 @@ def _url(to: Variables, kind: Kind) -> None:
 def _resource(to: Variables, kind: Kind) -> None:
     url, present = to.urls[kind.name]
     if present == ALWAYS:
-        _emit(to, kind, url, set())
+        _emit(to, kind, url, frozenset())
     else:
         with to.out.block(f"if {url} is not None"):
-            _emit(to, kind, url, {url, to.present[kind.when or ()]})
+            _emit(to, kind, url, frozenset({frozenset({url}), frozenset({to.present[kind.when or ()]})}))
 
 
-def _emit(to: Variables, kind: Kind, url: str, known: set[str]) -> None:
+def _emit(to: Variables, kind: Kind, url: str, known: Facts) -> None:
     derive(to, kind.element)
     for name, key in lookups(to.plan):
         if name == kind.name:
@@ -130,7 +131,7 @@ def _emit(to: Variables, kind: Kind, url: str, known: set[str]) -> None:
 def _listed(to: Variables, item: Element, kind: Kind, url: str) -> str:
     """The item that a resource adds to another one's list."""
     index = to.indexes.get(kind.anchor, "0")
-    text = element(to, item, set(), [])
+    text = element(to, item, frozenset(), [])
     return text.replace("'@self'", url).replace("'@n'", index).replace("'@n+2'", f"{index} + 2")
 
 

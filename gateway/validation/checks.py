@@ -24,7 +24,7 @@ def _findings() -> Iterator[str]:
         codes.labels(name)
     for message_type, version in json_schema.tables():
         yield from _table(message_type, version)
-    for version, roots in schemas.ROOT_KEYS.items():
+    for version, roots in schemas.ALL_ROOT_KEYS.items():
         for root_key, message_type in roots.items():
             yield from _catalogue(message_type, version, root_key)
 

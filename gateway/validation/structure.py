@@ -1,7 +1,7 @@
 """The structure of a message: one compiled validator for the verdict; a walk along the field tables for the issues.
 
-The official schemas alone decide. Two things are stricter here, by contract: exactly one content item, and no second
-known use case beside the first (the official `oneOf` lets one stand there if it is invalid).
+The official schemas alone decide. Three things are stricter here, by contract: exactly one content item; no second use
+case beside the first (the official `oneOf` lets one stand there if it is invalid); and only the types that can be translated.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,8 @@ def whole_document(message_type: str, version: str) -> Draft7Validator:
     message = json_schema.plain(table(HEADER, version).root)
     if message_type in schemas.HEADERLESS:
         message = {"type": "object", "properties": {}, "required": []}
-    message["properties"][use_case.name] = json_schema.plain(use_case)
+    others = (*schemas.ALL_ROOT_KEYS[version], *schemas.OTHER_ROOT_KEYS)
+    message["properties"] |= dict.fromkeys(others, False) | {use_case.name: json_schema.plain(use_case)}
     message["required"].append(use_case.name)
     document = json_schema.plain(table(ENVELOPE, version).root)
     content = document["properties"]["content"]
@@ -83,29 +84,41 @@ def _message(item: Any) -> JsonObject | None:
 
 
 def _inner_issues(inner: JsonObject, place: Place, version: str) -> Iterator[Issue]:
-    known = schemas.ROOT_KEYS.get(version, {})
+    known = schemas.ALL_ROOT_KEYS[version]
     keys = [key for key in inner if key in known]
-    header_names = {field.name for field in table(HEADER, version).root.fields}
-    if len(keys) != 1:
-        strange = [key for key in inner if key not in header_names]
-        yield _no_single_use_case(keys, strange, tuple(known), place, version)
+    others = [key for key in inner if key in schemas.OTHER_ROOT_KEYS]
+    if len(keys) + len(others) > 1:
+        names = wording.several(keys + others)
+        found = f"Found {len(keys) + len(others)} use cases ({names}); expected one. Send each in its own message."
+        yield issue_at(ErrorKind.UNKNOWN_TYPE, found, place)
+    elif not keys:
+        yield _no_use_case(inner, place, version)
+    elif keys[0] not in schemas.ROOT_KEYS[version]:
+        yield _not_taken(keys[0], place, version)
     if not any(known.get(key, key) in schemas.HEADERLESS for key in keys or inner):
         yield from walk(HEADER, version, inner, place, ErrorKind.ENVELOPE)
     for key in keys:
         yield from walk(known[key], version, inner[key], (*place, key), ErrorKind.SCHEMA)
 
 
-def _no_single_use_case(
-    keys: list[str], strange: list[str], known: tuple[str, ...], place: Place, version: str
-) -> Issue:
-    if keys:
-        found = f"Found {len(keys)} use cases ({wording.several(keys)}); expected one. Send each in its own message."
-        return issue_at(ErrorKind.UNKNOWN_TYPE, found, place)
-    if not known:
-        return issue_at(ErrorKind.UNKNOWN_TYPE, f"No message type of model {version} is taken here.", place)
-    near = [key for name in strange[:3] for key in wording.nearest(name, known)]
+def _no_use_case(inner: JsonObject, place: Place, version: str) -> Issue:
+    header = {field.name for field in table(HEADER, version).root.fields}
+    strange = [key for key in inner if key not in header]
+    near = [key for name in strange[:3] for key in wording.nearest(name, schemas.ROOT_KEYS[version])]
     names = wording.several(wording.shown(name) for name in strange[:5])
     found = f"Found {names}" if strange else "Found no use case"
     change = f"Write {near[0]} if that was meant." if near else "Add the use case beside the header."
-    expected = f"expected one of {wording.several(known)} (model {version})"
-    return issue_at(ErrorKind.UNKNOWN_TYPE, f"{found}; {expected}. {change}", (*place, *strange[:1]))
+    return issue_at(
+        ErrorKind.UNKNOWN_TYPE, f"{found}; expected {_taken(version)}. {change}", (*place, *strange[:1])
+    )
+
+
+def _not_taken(key: str, place: Place, version: str) -> Issue:
+    message_type = schemas.ALL_ROOT_KEYS[version][key]
+    found = f"Found {key}: the message type {message_type} is known, but not taken here yet in model {version}"
+    return issue_at(ErrorKind.UNKNOWN_TYPE, f"{found}; expected {_taken(version)}.", (*place, key))
+
+
+def _taken(version: str) -> str:
+    taken = schemas.ROOT_KEYS[version]
+    return f"{f'one of {wording.several(taken)}' if taken else 'another model version'} (model {version})"

@@ -59,22 +59,30 @@ def _walk(value: Any, plan: tuple[_Node, ...], place: Place, *, strict: bool) ->
             continue
         if node.below:
             yield from _walk(member, node.below, (*place, node.name), strict=strict)
-        elif isinstance(member, str):
+        else:
             label = value.get("label") if node.labelled else None
-            yield from _coded(member, label, node.codes, place, node.name, strict=strict)
+            for code, at in _codes(member, (*place, node.name)):
+                yield from _coded(code, label, node.codes, at, strict=strict)
 
 
-def _coded(code: str, label: Any, name: str, place: Place, member: str, *, strict: bool) -> Iterator[Issue]:
+def _codes(member: Any, place: Place) -> Iterator[tuple[str, Place]]:
+    if isinstance(member, str):
+        yield member, place
+    elif isinstance(member, list):
+        yield from ((code, (*place, index)) for index, code in enumerate(member) if isinstance(code, str))
+
+
+def _coded(code: str, label: Any, name: str, place: Place, *, strict: bool) -> Iterator[Issue]:
     known = codes.labels(name).get(code)
     if known is None:
         near = ", ".join(f"{option} ({codes.labels(name)[option]})" for option in _near(code, name))
         change = f"Nearest: {near}." if near else "Look the code up in the list."
         passed = "" if strict else " The message is taken with it."
         text = f"Found {shown(code)}; expected a code of the list {name}. {change}{passed}"
-        yield issue_at(ErrorKind.CODE, text, (*place, member), severity="error" if strict else "warning")
+        yield issue_at(ErrorKind.CODE, text, place, severity="error" if strict else "warning")
     elif isinstance(label, str) and label != known and not _says(label, known):
         text = f"Found {shown(label)}; expected {shown(known)}, the label of {code} in the list {name}. Take it over."
-        yield issue_at(ErrorKind.CODE, text, (*place, "label"), severity="information")
+        yield issue_at(ErrorKind.CODE, text, (*place[:-1], "label"), severity="information")
 
 
 def _near(code: str, name: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def expectation(field: Field, *, item: bool = False) -> str:
     if field.values:
         return f"one of {several(field.values)}" + (f" (code list {field.list})" if field.list else "")
     if field.pattern:
-        return field.pattern.meaning
+        return f"{field.pattern.meaning}, such as {field.pattern.example}"
     if field.fields:
         needed = [member.name for member in field.fields if member.required]
         return f"an object with {several(needed)}" if needed else "an object"
@@ -110,9 +110,10 @@ def nearest(text: str, options: Iterable[str], code_list: str = "") -> list[str]
     """At most three options near a text: the code of that label, one alike but for case and spaces, or few letters off."""
     wanted = text[:SHOWN].strip().casefold()
     labels = codes.labels(code_list) if code_list and codes.exists(code_list) else {}
-    if by_label := [code for code, label in labels.items() if label.casefold() == wanted]:
-        return by_label[:3]
     folded = {option.strip().casefold(): option for option in options}
+    if by_label := [code for code, label in labels.items() if label.casefold() == wanted]:
+        # a list of an older version may lack the code
+        return [folded[code.casefold()] for code in by_label if code.casefold() in folded][:3]
     if wanted in folded:
         return [folded[wanted]]
     return [folded[near] for near in difflib.get_close_matches(wanted, folded, 3)]

@@ -1,0 +1,114 @@
+"""Bytes -> a plain tree of XML elements, in time linear in the body and within caps.
+
+The parser is expat: unlike libxml2 under lxml it forgets the names of one body before it reads the next (lxml keeps every
+name it ever saw, so a sender of made-up names could fill the memory), and it lets a document type declaration be refused
+the moment it begins, before any entity is declared.
+"""
+
+from xml.parsers import expat
+
+from gateway.edxl.json_codec import MAX_DEPTH, MAX_ITEMS
+from gateway.errors import ErrorKind, Issue, Refused
+
+SPACE = " \t\r\n"  # white space of XML 1.0
+ASCII = frozenset({"us-ascii", "ascii"})
+UTF_8 = frozenset({"utf-8", "utf8"})
+UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+BUFFER = 65_536  # bytes of text handed over at once
+
+
+class Element:
+    """One element. `tag` is `namespace}name`, or the bare name without a namespace; `text` is what stands before the
+    first child; `mixed` says that more than white space stands after one.
+    """
+
+    __slots__ = ("attributes", "children", "mixed", "tag", "text")
+
+    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
+        self.tag = tag
+        self.attributes = attributes
+        self.children: list[Element] = []
+        self.text = ""
+        self.mixed = False
+
+    @property
+    def name(self) -> str:
+        """The local name."""
+        return self.tag.rpartition("}")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, "" for none."""
+        return self.tag.rpartition("}")[0]
+
+
+def parse(body: bytes) -> Element:
+    """The root element of a body. Comments and processing instructions are passed over, CDATA is text.
+
+    Raises Refused (400, Hub 102): not well-formed XML in UTF-8, a document type declaration, more than MAX_DEPTH levels
+    or MAX_ITEMS elements.
+    """
+    if body.startswith(UTF_16):
+        raise unreadable("The body is in UTF-16. Send UTF-8.")
+    tree = _Tree(ascii_only=body.isascii())
+    parser = expat.ParserCreate("utf-8", "}")  # the declaration is read by us: what it says must be so
+    parser.buffer_text = True
+    parser.buffer_size = BUFFER
+    parser.XmlDeclHandler = tree.declaration
+    parser.StartDoctypeDeclHandler = tree.doctype
+    parser.StartElementHandler = tree.start
+    parser.EndElementHandler = tree.end
+    parser.CharacterDataHandler = tree.characters
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        where = f"line {error.lineno}, column {error.offset + 1}"
+        raise unreadable(
+            f"The body is not well-formed XML in UTF-8: {expat.ErrorString(error.code)} at {where}."
+        ) from None
+    return tree.top.children[0]
+
+
+def unreadable(diagnostics: str) -> Refused:
+    """The refusal (400, Hub 102) of a body that cannot be read."""
+    return Refused(Issue(ErrorKind.UNREADABLE, diagnostics))
+
+
+class _Tree:
+    """What the parser's events build. `top` is above the root."""
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        self.top = Element("", {})
+        self._open = [self.top]
+        self._ascii_only = ascii_only
+        self._count = 0
+
+    def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        name = (encoding or "utf-8").lower()
+        if name not in UTF_8 and not (name in ASCII and self._ascii_only):
+            raise unreadable(
+                f"The body declares the encoding {name[:40]!r}. Send UTF-8 and declare that, or nothing."
+            )
+
+    def doctype(self, *_: object) -> None:
+        raise unreadable("The body has a document type declaration. Remove it: no DTD and no entity is read.")
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        element = Element(tag, attributes)
+        self._open[-1].children.append(element)
+        self._open.append(element)
+        self._count += 1
+        if len(self._open) > MAX_DEPTH + 1:
+            raise unreadable(f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that.")
+        if self._count > MAX_ITEMS:
+            raise unreadable(f"The body has more than {MAX_ITEMS} elements. Split the message.")
+
+    def end(self, _tag: str) -> None:
+        self._open.pop()
+
+    def characters(self, text: str) -> None:
+        element = self._open[-1]
+        if not element.children:
+            element.text += text
+        elif not element.mixed and text.strip(SPACE):
+            element.mixed = True

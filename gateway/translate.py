@@ -1,0 +1,35 @@
+"""A dry run of the translation: what the core, or another publisher, would be given. Nothing is stored."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+import schemas
+from gateway import edxl, intake
+from gateway.body import read_body
+from gateway.dry_run import FHIR, Target, single_items, translated
+from gateway.parameters import choice, refuse
+from gateway.runtime import Runtime, authenticate
+from gateway.versions import model_version
+
+
+async def translate_message(runtime: Runtime, request: Request) -> Response:
+    """`POST /v1/messages/$translate`: the message in the wanted form, and what that form cannot say."""
+    publisher = await authenticate(runtime, request, "message.send")
+    wanted = target(request, publisher.model_version)
+    media_type = intake.media_type(request.headers.get("content-type", ""))
+    body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
+    message = intake.decode(body, media_type, model_version(request, publisher.model_version))
+    told = [translated(one, wanted) for one in single_items(message)]
+    answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def target(request: Request, default_version: str) -> Target:
+    """The wanted form from the query. Raises Refused (400)."""
+    wanted = request.query_params.get("to", FHIR)
+    version = choice(request, "version", schemas.VERSIONS) or default_version
+    wanted = schemas.ALIASES.get(wanted, wanted)
+    if wanted != FHIR and wanted not in schemas.message_types(version):
+        raise refuse("to", f"send fhir, or one of {', '.join(schemas.message_types(version))} ({version})")
+    return Target(wanted, version, choice(request, "format", tuple(edxl.FORMATS)) or "json")

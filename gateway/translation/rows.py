@@ -1,0 +1,90 @@
+"""What a mapping table says, as values: resources with their rows. `notation` reads them from text."""
+
+from dataclasses import dataclass, field
+
+from gateway.translation.paths import Path, Steps
+
+# the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
+# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent)
+NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One two-way row: a leaf of the message and the element that holds it."""
+
+    place: str  # file:line
+    leaf: Path
+    element: Steps
+    codec: str = ""
+    required: bool = False
+    unless: Path | None = None
+    otherwise: str | None = None  # written where the message is silent, read as silence
+    only: "tuple[str, tuple[Path, ...]] | None" = (
+        None  # the leaf is said here if the codec holds it and the test (function or "", leaves) is true
+    )
+    home: int = 0  # which of the leaf's homes, in the order of the table
+
+    @property
+    def key(self) -> Path:
+        """The leaf's path; a further home of the same leaf has a path of its own below it."""
+        return (*self.leaf, f"#{self.home}") if self.home or self.only else self.leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A constant element."""
+
+    place: str
+    element: Steps
+    value: object
+    always: bool = False  # there even where nothing else in its element is
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An element computed from leaves (`paths`) or other resources (`names`)."""
+
+    place: str
+    element: Steps
+    function: str
+    names: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An item that this resource adds to a list of another resource: element path below the item -> value."""
+
+    place: str
+    target: str
+    element: str
+    items: tuple[tuple[Steps, object], ...]
+
+
+@dataclass(slots=True)
+class Resource:
+    """One kind of resource, with all its rows from every table that names it."""
+
+    name: str
+    type: str
+    anchor: Path = ()
+    when: Path | None = None
+    values: list[Row | Fixed | Derived] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The two-way rows."""
+        return [value for value in self.values if isinstance(value, Row)]
+
+
+@dataclass(slots=True)
+class Table:
+    """A table with everything that it includes. Paths are absolute in the document."""
+
+    file: str
+    names: dict[str, str]
+    maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    blocks: dict[str, tuple[list[str], list[tuple[str, str]]]] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
