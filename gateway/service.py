@@ -178,5 +178,9 @@ async def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=int(settings.stop_grace),
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
+            # by then the workers are still to be drained
+            signal.signal(number, signal.SIG_IGN)
         log.info("serving", host=settings.host, port=settings.port)
         await uvicorn.Server(config).serve()

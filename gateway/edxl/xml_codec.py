@@ -206,7 +206,7 @@ def _trails(root: Element, wanted: set[int]) -> Iterator[list[Element]]:
         if id(trail[-1]) in wanted:
             wanted.discard(id(trail[-1]))
             yield trail
-        waiting += [[*trail, child] for child in trail[-1].children]
+        waiting += [[*trail, child] for child in reversed(trail[-1].children)]
 
 
 def _exact_xpath(trail: list[Element]) -> str:

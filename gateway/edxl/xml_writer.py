@@ -105,7 +105,8 @@ class _Writer:
         if isinstance(value, int):
             return str(value)
         if isinstance(value, float):
-            return format(Decimal(repr(value)), "f")  # xs:decimal has no exponent
+            decimal = format(Decimal(repr(value)), "f")  # xs:decimal has no exponent
+            return decimal if "." in decimal else f"{decimal}.0"  # so that it reads as a float again
         if node.type == COLLAPSED and value != (short := collapse(value)):
             self._lose(at, "white space at the ends or in a row is not kept", kept=True)
             value = short
@@ -134,8 +135,11 @@ class _Writer:
 
     def _free(self, name: str, value: Any, at: Place) -> None:
         self.out.append(f"<{name}>")
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
+            before = len(self.out)
             self._free_members(value, at)
+            if len(self.out) == before:
+                self._lose(at, "an empty object reads as empty text", kept=True)
         elif isinstance(value, str):
             self.out.append(self._text(value, at))
         else:

@@ -147,7 +147,9 @@ class Store(Protocol):
     async def urgent_cases(self, since: float) -> list[tuple[str, str, float]]:
         """(publisher, case, when) of the last urgent message of each case, for messages received after `since`."""
 
-    async def erase(self, before: float, limit: int = 1_000) -> int:
-        """Erase the content of up to `limit` messages with a final status and items that are acknowledged, received
-        before then; how many were. Receipts and timelines stay, dead letters cannot be replayed any more.
+    async def erase(self, before: float) -> int:
+        """Erase the content of messages with a final status and of acknowledged items that came before then.
+
+        Returns how many were. Receipts and timelines stay; a dead letter cannot be replayed any more. It is done in
+        small portions, so that callers of other operations do not wait for the whole.
         """

@@ -69,21 +69,21 @@ def list_messages(
 ) -> tuple[list[Receipt], str | None]:
     """One page of receipts, newest first; `filters` are columns and the values asked for."""
     before = _before(cursor)
-    wanted = " AND ".join(f"{column} = ?" for column in filters) or "1"
+    oldest_looked_at = connection.execute(
+        "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+        (publisher_id, before, scan - 1),
+    ).fetchone()
+    last = 0 if oldest_looked_at is None else oldest_looked_at[0]
+    wanted = "".join(f" AND {column} = ?" for column in filters)
     page = connection.execute(
-        f"SELECT seq, {rows.RECEIPT} FROM"  # noqa: S608 - columns are the caller's constants
-        " (SELECT * FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?)"
-        f" WHERE {wanted} ORDER BY seq DESC LIMIT ?",
-        (publisher_id, before, scan, *filters.values(), limit + 1),
+        f"SELECT seq, {rows.RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
+        f" WHERE publisher_id = ? AND seq < ? AND seq >= ?{wanted} ORDER BY seq DESC LIMIT ?",
+        (publisher_id, before, last, *filters.values(), limit + 1),
     ).fetchall()
     receipts = [rows.receipt(row[1:]) for row in page[:limit]]
     if len(page) > limit:
         return receipts, str(page[limit - 1][0])
-    last_seen = connection.execute(
-        "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-        (publisher_id, before, scan - 1),
-    ).fetchone()
-    return receipts, None if last_seen is None else str(last_seen[0])
+    return receipts, str(last) if last else None
 
 
 def _before(cursor: str | None) -> int:
@@ -150,7 +150,7 @@ def usage(connection: sqlite3.Connection, now: float) -> list[tuple[str, str, st
     )
     found = connection.execute(
         "SELECT publisher_id, quota, sum(received_at >= ?), sum(received_at >= ?), count(*) FROM messages"
-        " WHERE seq >= ? AND received_at >= ? AND spent GROUP BY publisher_id, quota",
+        " NOT INDEXED WHERE seq >= ? AND received_at >= ? AND spent GROUP BY publisher_id, quota",
         (second, minute, int(day * 1e6), day),
     )
     return [
@@ -165,6 +165,6 @@ def urgent_cases(connection: sqlite3.Connection, since: float) -> list[tuple[str
     """The last urgent message of each case."""
     return connection.execute(
         "SELECT publisher_id, case_id, max(received_at) FROM messages"
-        " WHERE seq >= ? AND received_at >= ? AND urgent AND case_id <> '' GROUP BY publisher_id, case_id",
+        " NOT INDEXED WHERE seq >= ? AND received_at >= ? AND urgent AND case_id <> '' GROUP BY publisher_id, case_id",
         (int(since * 1e6), since),
     ).fetchall()

@@ -17,6 +17,7 @@ from gateway.store.interface import DeadLetter
 from gateway.store.writes import Arrival, Stored
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
+PORTION = 500  # contents erased in one transaction
 
 
 class SqliteStore:
@@ -90,12 +91,12 @@ class SqliteStore:
         entries = self._engine.claim(now, limit)
         try:
             messages = await self._engine.contents(entries)
+            for entry in entries:
+                if entry.id not in messages:
+                    await self.reject(entry.id, now, Status.DEAD, "The stored content is gone.", None)
         except BaseException:
             self._engine.unclaim(entries)
             raise
-        for entry in entries:
-            if entry.id not in messages:
-                await self.reject(entry.id, now, Status.DEAD, "The stored content is gone.", None)
         return [Outgoing(e.id, messages[e.id], e.attempts) for e in entries if e.id in messages]
 
     async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
@@ -254,6 +255,9 @@ class SqliteStore:
         """The last urgent message of each case."""
         return await self._engine.read(reads.urgent_cases, since)
 
-    async def erase(self, before: float, limit: int = 1_000) -> int:
-        """Erase the content of what is settled."""
-        return await self._engine.do(lambda connection: writes.erase(connection, before, limit))
+    async def erase(self, before: float) -> int:
+        """Erase the content of what is settled, portion by portion."""
+        erased = 0
+        while count := await self._engine.do(lambda connection: writes.erase(connection, before, PORTION)):
+            erased += count
+        return erased

@@ -152,8 +152,13 @@ def _headers(judges: list[Judge]) -> list[str]:
 
 
 def _repeated_urls(entries: list[JsonObject]) -> list[str]:
-    told = [entry["fullUrl"] for entry in entries]
-    return [f"entry[{at}].fullUrl" for at, url in enumerate(told) if url in told[:at]]
+    seen: set[str] = set()
+    bad = []
+    for at, entry in enumerate(entries):
+        if entry["fullUrl"] in seen:
+            bad.append(f"entry[{at}].fullUrl")
+        seen.add(entry["fullUrl"])
+    return bad
 
 
 def _malformed(entries: list[JsonObject], court: Court) -> tuple[str, ...]:

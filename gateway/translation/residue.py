@@ -72,18 +72,19 @@ def take_out(value: Any, sieve: Sieve, marks: list[Mark], pointer: tuple[str, ..
 
 def put_back(document: JsonObject, marks: list[Mark]) -> JsonObject:
     """The document with the marks restored, in their order. Raises KeyError, IndexError, ValueError, TypeError."""
+    top: JsonObject = {"": document}
     for pointer, value in marks:
-        if not pointer:
-            document = value
-            continue
-        here: Any = document
-        for name in pointer[:-1]:
+        *above, last = ("", *pointer)
+        here: Any = top
+        for name in above:
             here = here[int(name)] if isinstance(here, list) else here[name]
         if isinstance(here, list):
-            here.insert(int(pointer[-1]), value)
+            here.insert(int(last), value)
         else:
-            here[pointer[-1]] = value
-    return document
+            here[last] = value
+    if not isinstance(top[""], dict):
+        raise TypeError("a document is an object")
+    return top[""]
 
 
 def extensions(marks: list[Mark], names: Mapping[str, str]) -> list[JsonObject]:

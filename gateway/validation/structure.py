@@ -115,7 +115,9 @@ def _no_use_case(inner: JsonObject, place: Place, version: str) -> Issue:
 
 def _not_taken(key: str, place: Place, version: str) -> Issue:
     message_type = schemas.ALL_ROOT_KEYS[version][key]
-    found = f"Found {key}: the message type {message_type} is known, but not taken here yet in model {version}"
+    found = (
+        f"Found {key}: the message type {message_type} is known, but not taken here yet in model {version}"
+    )
     return issue_at(ErrorKind.UNKNOWN_TYPE, f"{found}; expected {_taken(version)}.", (*place, key))
 
 
