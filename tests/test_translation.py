@@ -1,0 +1,204 @@
+"""Message -> Bundle -> message: nothing is lost, nothing depends on chance, every row of the tables counts."""
+
+import copy
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway import edxl, translation
+from gateway.errors import Untranslatable
+from gateway.model import JsonObject, Message
+from gateway.translation import tables
+from tests.strategies import ODD_TEXTS, enveloped, messages
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*/*/in.json"))
+TYPES = {"RS-EDA": "createCaseHealth", "RC-REF": "reference", "RS-ERROR": "error"}
+MESSAGE = ("content", 0, "jsonContent", "embeddedJsonContent", "message")
+RELAXED = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def said(value: Any) -> bytes:
+    """A JSON value, comparable: the order of an object's members does not count, 48 and 48.0 differ."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def message(document: JsonObject) -> Message:
+    return edxl.message(document, "v3")
+
+
+def case(name: str) -> JsonObject:
+    loaded: JsonObject = orjson.loads((Path(__file__).parent / "cases" / name / "in.json").read_bytes())
+    return loaded
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for name in path:
+        document = document[name]
+    return document
+
+
+# -- examples
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parts[-3]}/{p.parts[-2]}")
+def test_case_gives_its_bundle_and_comes_back(path: Path) -> None:
+    document = orjson.loads(path.read_bytes())
+    bundle = translation.to_fhir(message(document))
+    assert said(bundle) == said(orjson.loads((path.parent / "bundle.json").read_bytes()))
+    assert said(translation.from_fhir(bundle)) == said(document)
+    assert translation.canonical_issues(bundle) == ()
+
+
+def test_the_full_case_has_every_leaf() -> None:
+    table = tables.translator("RS-EDA", "v3")
+    assert table is not None
+    document = case("RS-EDA/full")
+    document["message"] = at(document, MESSAGE)
+    told = set(_leaves(document))
+    assert [path for path in table.plan.rows if path not in told] == []
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from _leaves(child, (*path, name))
+    elif isinstance(value, list):
+        for child in value:
+            yield from _leaves(child, (*path, "[]"))
+    else:
+        yield path
+
+
+# -- any valid message
+
+
+@st.composite
+def documents(draw: st.DrawFn, message_type: str) -> JsonObject:
+    """Valid documents of a type, some of them odd in envelope and header too."""
+    document = enveloped(TYPES[message_type], draw(messages(message_type, "v3")))
+    if draw(st.booleans()):
+        return document
+    texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=8)
+    inner = at(document, MESSAGE)
+    document["distributionID"] = draw(texts)
+    document["descriptor"]["language"] = draw(texts)
+    document["distributionStatus"] = draw(st.sampled_from(["Actual", "Exercise"]))
+    document["dateTimeSent"] = draw(st.sampled_from(["2026-01-31T10:04:34.123Z", "2026-01-31t10:04:34z"]))
+    if message_type != "RS-ERROR":
+        inner["sender"] = {"name": draw(texts), "URI": draw(texts)}
+        inner["status"] = "System"
+        inner["recipient"].append({"name": draw(texts), "URI": draw(texts)})
+    inner[f"x-{draw(texts)}"] = draw(st.sampled_from([None, "", [], {}, 1.0, {"~/": [None, {}]}]))
+    document["content"][0]["contentDescription"] = draw(texts)
+    return document
+
+
+def check_round_trip(document: JsonObject) -> None:
+    before = said(document)
+    bundle = translation.to_fhir(message(document))
+    assert said(document) == before, "the message was changed"
+    received = orjson.loads(orjson.dumps(bundle))
+    assert translation.canonical_issues(received) == ()
+    Bundle.model_validate_json(orjson.dumps(bundle))
+    assert said(translation.from_fhir(received)) == before
+    assert orjson.dumps(translation.to_fhir(message(copy.deepcopy(document)))) == orjson.dumps(bundle)
+
+
+@RELAXED
+@given(documents("RS-EDA"))
+def test_every_rs_eda_comes_back(document: JsonObject) -> None:
+    check_round_trip(document)
+
+
+@RELAXED
+@given(documents("RC-REF"))
+def test_every_rc_ref_comes_back(document: JsonObject) -> None:
+    check_round_trip(document)
+
+
+@RELAXED
+@given(documents("RS-ERROR"))
+def test_every_rs_error_comes_back(document: JsonObject) -> None:
+    check_round_trip(document)
+
+
+@pytest.mark.parametrize("number", [48, 48.0, -0.0, 1e22, 2**63, 70.25, 1.5e-7])
+def test_numbers_keep_their_value_and_kind(number: float) -> None:
+    document = case("RS-EDA/full")
+    at(document, MESSAGE)["createCaseHealth"]["patient"][0]["detail"]["weight"] = number
+    bundle = orjson.loads(orjson.dumps(translation.to_fhir(message(document))))
+    assert said(translation.from_fhir(bundle)) == said(document)
+
+
+def test_an_age_with_a_leading_zero_keeps_its_meaning_and_its_text() -> None:
+    document = case("RS-EDA/full")
+    at(document, MESSAGE)["createCaseHealth"]["patient"][0]["detail"]["age"] = "P078Y"
+    bundle = translation.to_fhir(message(document))
+    ages = [e["resource"] for e in bundle["entry"] if "valueQuantity" in e["resource"]]
+    assert {"value": 78, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"} in [
+        observation["valueQuantity"] for observation in ages
+    ]
+    assert said(translation.from_fhir(bundle)) == said(document)
+
+
+def test_an_exercise_is_labelled_on_every_resource() -> None:
+    document = case("RS-EDA/full")
+    document["distributionStatus"] = "Exercise"
+    bundle = translation.to_fhir(message(document))
+    for resource in [bundle, *(entry["resource"] for entry in bundle["entry"])]:
+        assert resource["meta"]["security"][0]["code"] == "HTEST"
+
+
+def test_a_bundle_that_another_server_wrote_anew_reads_the_same() -> None:
+    document = case("RS-EDA/odd")
+    bundle = translation.to_fhir(message(document))
+    rng = random.Random(7)
+    for _ in range(20):
+        other = _rewritten(bundle, rng)
+        tail = other["entry"][1:]
+        rng.shuffle(tail)
+        other["entry"][1:] = tail
+        assert translation.canonical_issues(other) == ()
+        assert said(translation.from_fhir(other)) == said(document)
+
+
+def _rewritten(value: Any, rng: random.Random) -> Any:
+    """The same JSON value, its members in another order, with what a server adds of its own."""
+    if isinstance(value, list):
+        return [_rewritten(item, rng) for item in value]
+    if not isinstance(value, dict):
+        return value
+    members = [(name, _rewritten(child, rng)) for name, child in value.items()]
+    if "resourceType" in value and value["resourceType"] != "PractitionerRole":
+        members.append(("id", f"server-{rng.randrange(10**6)}"))
+    if "profile" in value:
+        members.append(("lastUpdated", "2026-06-14T09:20:00.000Z"))
+    rng.shuffle(members)
+    return dict(members)
+
+
+def test_notes_of_unknown_and_of_doubled_patients_refer_by_identifier_only() -> None:
+    bundle = translation.to_fhir(message(case("RS-EDA/odd")))
+    notes = [e["resource"] for e in bundle["entry"] if "sent" in e["resource"] or "payload" in e["resource"]]
+    assert notes and all("reference" not in note["subject"] for note in notes)
+
+
+@pytest.mark.parametrize("content", [[], [{}, {}], None])
+def test_other_than_one_content_item_is_untranslatable(content: Any) -> None:
+    document = {**case("RS-EDA/minimal"), "content": content}
+    with pytest.raises(Untranslatable):
+        translation.to_fhir(Message(document, message(document).envelope, {}, "", "RS-EDA", "v3", {}))
+
+
+def test_a_type_without_a_table_is_untranslatable() -> None:
+    document = case("RS-EDA/minimal")
+    whole = message(document)
+    with pytest.raises(Untranslatable):
+        translation.to_fhir(Message(document, whole.envelope, {}, "", "RS-XX", "v3", {}))
