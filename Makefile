@@ -34,6 +34,8 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layers.py
 	$(BIN)/openapi-spec-validator openapi/gateway.yaml openapi/core.yaml
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck .ci/run
 	$(BIN)/gateway check
 
 bench: install

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import ErrorKind, Issue, Refused
+from gateway.headers import header
 
 READ_SECONDS = 30.0  # a body that takes longer is a stalled client's
 DRAIN_SECONDS = 10.0
@@ -16,14 +17,19 @@ async def read_body(request: Request, limit: int, max_drain: int) -> bytes:
     A body over the limit is read and thrown away up to `max_drain` bytes, so that the client sees the answer; beyond
     that the connection is closed.
     """
-    declared = int(request.headers.get("content-length") or 0)
+    declared = int(header(request.scope, b"content-length") or 0)
     if declared > max_drain:
         raise _too_large(limit, close=True)
     kept: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(DRAIN_SECONDS if declared > limit else READ_SECONDS):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size <= limit:
                     kept.append(chunk)

@@ -13,7 +13,7 @@ from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import Delivery, Message, Publisher
 from gateway.observability import DELIVERED, log
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, identify
 
 SCOPE = "core.deliver"
 RECIPIENT = "MessageHeader.destination[0]"
@@ -21,7 +21,7 @@ RECIPIENT = "MessageHeader.destination[0]"
 
 async def process_message(runtime: Runtime, request: Request) -> Response:
     """`POST /core/$process-message`: 200 once the message is in the recipient's inbox, however often it comes."""
-    await runtime.guard.authenticate(request.headers.get("authorization"), runtime.now(), SCOPE)  # 401 403
+    await identify(runtime, request, SCOPE)  # 401 403
     require_fhir(request)  # 415
     body = await read_body(request, runtime.settings.max_drain, runtime.settings.max_drain)  # 413
     message = intake.from_bundle(body)  # 400 422

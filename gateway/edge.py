@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 import orjson
 import structlog
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import outcome
 from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.headers import header
 from gateway.model import Publisher
 from gateway.observability import REFUSED, log
 
@@ -34,7 +34,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer every request; an unforeseen exception becomes a 500 that tells nothing of its inside."""
         scope["app"] = self  # Starlette's routes then raise their 405 instead of answering it in plain text
-        request_id, added = identify(Headers(scope=scope))
+        request_id, added = identify(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = False
 
@@ -55,28 +55,28 @@ class Edge:
             if started:
                 log.error("answer_broken_off", exc_info=error)
                 return
-            response = respond(error, Headers(scope=scope), request_id, self._base)
+            response = respond(error, header(scope, b"accept") or "", request_id, self._base)
             await response(scope, receive, send_with_headers)
 
 
-def identify(headers: Headers) -> tuple[str, list[tuple[bytes, bytes]]]:
+def identify(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
     """The request's id (echoed if sent, RFC-visible characters only) and the id headers of its answer."""
-    request_id = headers.get("x-request-id", "")
+    request_id = header(scope, b"x-request-id") or ""
     if not REQUEST_ID.fullmatch(request_id):
         request_id = f"{random.getrandbits(128):032x}"
-    trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    trace = TRACEPARENT.fullmatch(header(scope, b"traceparent") or "")
     trace_id, flags = trace.groups() if trace else (f"{random.getrandbits(128):032x}", "00")
     parent = f"00-{trace_id}-{random.getrandbits(64):016x}-{flags}"
     return request_id, [(b"x-request-id", request_id.encode()), (b"traceparent", parent.encode())]
 
 
-def respond(error: Exception, headers: Headers, request_id: str, base: str) -> Response:
+def respond(error: Exception, accept: str, request_id: str, base: str) -> Response:
     """The response to an error: an OperationOutcome, or problem details where the client asks for them."""
     known = known_error(error)
     for kind in {issue.kind for issue in known.issues if issue.severity == "error"}:
         REFUSED.labels(kind.value.code).inc()
     log.info("request_refused", status=known.status, codes=sorted({i.kind.value.code for i in known.issues}))
-    if outcome.PROBLEM in headers.get("accept", ""):
+    if outcome.PROBLEM in accept:
         told, media_type = (
             outcome.problem_details(known.issues, known.status, f"urn:request:{request_id}", base),
             outcome.PROBLEM,

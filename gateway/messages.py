@@ -4,6 +4,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+import schemas
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Status, iso
 from gateway.parameters import choice, integer
@@ -12,6 +13,7 @@ from gateway.views import receipt_json
 
 SCOPE = "message.read"
 JSON = "application/json"
+TYPES = (*sorted({t for v in schemas.VERSIONS for t in schemas.ALL_ROOT_KEYS[v].values()}), *schemas.ALIASES)
 
 
 async def read_message(runtime: Runtime, request: Request) -> Response:
@@ -28,10 +30,11 @@ async def read_message(runtime: Runtime, request: Request) -> Response:
 async def list_messages(runtime: Runtime, request: Request) -> Response:
     """`GET /v1/messages`: this publisher's receipts, newest first, by status, type and case."""
     publisher = await authenticate(runtime, request, SCOPE)
+    wanted = choice(request, "type", TYPES)
     receipts, cursor = await runtime.store.list_messages(
         publisher.id,
         status=choice(request, "status", tuple(Status)),
-        message_type=request.query_params.get("type"),
+        message_type=schemas.ALIASES.get(wanted, wanted) if wanted else None,
         case_id=request.query_params.get("case"),
         cursor=request.query_params.get("cursor"),
         limit=integer(request, "limit", 100, 1, 1_000),

@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import orjson
@@ -29,13 +32,7 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> No
     out = stream or sys.stderr.buffer
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _name_the_exception,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ],
+        processors=[structlog.contextvars.merge_contextvars, _stamp, _name_the_exception, _render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(out),
         cache_logger_on_first_use=True,
@@ -63,5 +60,17 @@ def _name_the_exception(
     return event
 
 
-def _dumps(event: Any, **_options: Any) -> bytes:
+def _stamp(_logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    now = time.time()
+    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1_000):03d}Z"
+    event["level"] = method
+    return event
+
+
+@lru_cache(maxsize=2)
+def _second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> bytes:
     return orjson.dumps(event, default=str)

@@ -14,6 +14,7 @@ from gateway import edxl, intake, outcome, validation
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.headers import header
 from gateway.model import Message, Publisher, Receipt, Submission, iso
 from gateway.observability import RECEIVED, log
 from gateway.quota import Spent
@@ -21,6 +22,7 @@ from gateway.runtime import Runtime, authenticate
 from gateway.versions import deprecation, model_version
 from gateway.views import receipt_json
 
+FORM_REFUSED = 422
 HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
 
 
@@ -66,16 +68,22 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
     publisher = await authenticate(runtime, request, "message.send")
     posted = await read_posted(runtime, request, publisher)
-    message = intake.decode(posted.body, posted.media_type, model_version(request, publisher.model_version))
-    issues = check(runtime, publisher, posted, message, runtime.now())
+    version = model_version(request, publisher.model_version)
+    try:
+        message = intake.decode(posted.body, posted.media_type, version)
+        issues = check(runtime, publisher, posted, message, runtime.now())
+    except Refused as refusal:
+        if refusal.status != FORM_REFUSED:
+            raise
+        issues = refusal.issues  # the body could be read, but its form is none that a message has
     told = outcome.operation_outcome(issues, runtime.settings.fhir_base)
-    headers = deprecation(runtime.settings, message.model_version)
+    headers = deprecation(runtime.settings, version)
     return Response(orjson.dumps(told), headers=headers, media_type=outcome.MEDIA_TYPE)
 
 
 async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) -> Posted:
     """The whole body. Raises Refused: 415, 413."""
-    media_type = intake.media_type(request.headers.get("content-type", ""))
+    media_type = intake.media_type(header(request.scope, b"content-type") or "")
     limit = min(runtime.settings.max_body, publisher.limits.max_body)
     return Posted(media_type, await read_body(request, limit, runtime.settings.max_drain))
 

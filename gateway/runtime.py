@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from gateway.errors import ErrorKind, Issue, Refused
+from gateway.headers import header
 from gateway.model import Publisher
-from gateway.oauth2 import AuthorizationService, Guard
+from gateway.oauth2 import AuthorizationService, Guard, Principal, require
 from gateway.quota import Quota, UrgentCases
 from gateway.registry import RegistryHolder
 from gateway.settings import Settings
@@ -29,14 +30,22 @@ class Runtime:
 
 
 async def authenticate(runtime: Runtime, request: Request, scope: str) -> Publisher:
-    """The publisher behind the request's access token. Raises NotAuthenticated (401) or Refused (403).
-
-    The publisher is left in the ASGI scope as `user`, where every answer's RateLimit headers are made from.
-    """
-    principal = await runtime.guard.authenticate(request.headers.get("authorization"), runtime.now(), scope)
+    """The publisher behind the request's access token. Raises NotAuthenticated (401) or Refused (403)."""
+    principal = await identify(runtime, request, scope)
     if principal.publisher is None:
         raise Refused(
             Issue(ErrorKind.FORBIDDEN, "This token is not a publisher's. Use a publisher's client.")
         )
-    request.scope["user"] = principal.publisher
     return principal.publisher
+
+
+async def identify(runtime: Runtime, request: Request, scope: str) -> Principal:
+    """Who calls, be it a publisher or the core. Raises NotAuthenticated (401) or Refused (403).
+
+    A publisher is left in the ASGI scope as `user`, which the RateLimit headers of every answer are made from.
+    """
+    token = header(request.scope, b"authorization")
+    principal = await runtime.guard.authenticate(token, runtime.now(), "")
+    request.scope["user"] = principal.publisher
+    require(principal, scope)
+    return principal

@@ -6,13 +6,14 @@ from email.utils import format_datetime
 from starlette.requests import Request
 
 from gateway.errors import ErrorKind, Issue, Refused
+from gateway.headers import header
 from gateway.settings import Settings
 from schemas import VERSIONS
 
 
 def model_version(request: Request, default: str) -> str:
     """The model version of the request's message: the `Model-Version` header's, else the default. Raises Refused (400)."""
-    asked = request.headers.get("model-version")
+    asked = header(request.scope, b"model-version")
     if asked is None:
         return default
     if asked not in VERSIONS:

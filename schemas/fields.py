@@ -1,7 +1,11 @@
 """Field tables: what a message may hold, one line a field, readable without knowing JSON Schema.
 
     table RS-EDA v3
-    blocks RC-EDA v3                                    (optional: blocks of that table may be used here too)
+    blocks RC-EDA v3                                    (optional: blocks and lists of that table hold here too)
+    list etat                                           (optional: a code list of this version)
+      all of etat
+      without PROGRAM
+      PROGRAMME
 
     createCaseHealth     1     object   -                 Dossier
       caseId             1     string   pattern case-id   Identifiant affaire/dossier
@@ -15,6 +19,8 @@ Type: string, integer, number, boolean; datetime (RFC 3339 without fraction and 
 rule); rfc3339 (any date-time of RFC 3339); object (no other members); open object; `use NAME` (a block).
 Constraint: `-`, `pattern NAME` (patterns.txt), `list NAME` (a code list: a `list` section of the table, else
 terminology/NAME.csv), `one of A | B`; `pattern NAME, codes LIST` adds a code list that warns and does not refuse.
+A `list` section names its codes, or says how it differs from a terminology list; it stands before that list, as a block
+stands before a block of the same name that `blocks` brought.
 """
 
 import json
@@ -37,10 +43,11 @@ class TableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A named regular expression (ECMA 262, linear in RE2-like engines) and what it asks for, in words."""
+    """A named regular expression (ECMA 262, linear in RE2-like engines), a text that fits, and what it asks for."""
 
     name: str
     regex: str
+    example: str
     meaning: str
 
 
@@ -62,6 +69,14 @@ class Field:
     block: str = ""
     fields: "tuple[Field, ...]" = ()
 
+    @property
+    def cardinality(self) -> str:
+        """How often the field may stand, as tables write it."""
+        if not self.repeats:
+            return "1" if self.required else "0..1"
+        high = "*" if self.max_items is None else self.max_items
+        return f"{self.min_items}..{high}{'!' if self.required and not self.min_items else ''}"
+
     def child(self, name: str) -> "Field | None":
         """The member of this object that has the name."""
         return next((field for field in self.fields if field.name == name), None)
@@ -75,6 +90,7 @@ class Table:
     version: str
     root: Field
     blocks: dict[str, Field]
+    lists: dict[str, tuple[str, ...]]
 
     def at(self, path: list[str | int]) -> Field | None:
         """The field at a place below the root, list indexes skipped; None where the table has none."""
@@ -110,12 +126,12 @@ def patterns() -> dict[str, Pattern]:
     """The named patterns of patterns.txt. Raises TableError."""
     found: dict[str, Pattern] = {}
     for line in _lines((ROOT / "patterns.txt").read_text(encoding="utf-8"), "schemas/patterns.txt"):
-        if len(line.columns) != 3:
-            raise line.fail("expected name, regular expression and meaning, two spaces apart")
-        name, regex, meaning = line.columns
+        if len(line.columns) != 4:
+            raise line.fail("expected name, regular expression, example and meaning, two spaces apart")
+        name, regex, example, meaning = line.columns
         if name in found:
             raise line.fail(f"pattern {name} is there twice")
-        found[name] = Pattern(name, regex, meaning)
+        found[name] = Pattern(name, regex, example, meaning)
     return found
 
 
@@ -132,7 +148,7 @@ def parse(text: str, where: str) -> Table:
     if len(roots) != 1:
         raise TableError(f"{where}: expected one root field, found {len(roots)}")
     root = _field(roots[0], lines, scope)
-    return Table(words[1], words[2], root, scope.blocks)
+    return Table(words[1], words[2], root, scope.blocks, scope.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +162,36 @@ def _declare(line: _Line, lines: list[_Line], scope: _Scope) -> None:
     if word == "blocks":
         message_type, _, version = name.strip().partition(" ")
         try:
-            scope.blocks.update(table(message_type, version).blocks)
+            source = table(message_type, version)
         except FileNotFoundError:
             raise line.fail(f"there is no table {name}") from None
+        scope.blocks.update(source.blocks)
+        scope.lists.update(source.lists)
     elif word == "list":
-        scope.lists[name] = tuple(
-            _value(value) for row in _children(line, lines) for value in "  ".join(row.columns).split(" | ")
-        )
+        scope.lists[name] = _codes(_children(line, lines))
     elif word == "block":
         if len(line.columns) != 3 or line.columns[1] not in OBJECTS:
             raise line.fail("expected `block NAME`, object or open object, and a title")
         members = _members(line, lines, scope)
         scope.blocks[name] = Field(name, line.columns[2], line.columns[1], block=name, fields=members)
+
+
+def _codes(rows: Iterator[_Line]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for row in rows:
+        text = "  ".join(row.columns)
+        if text.startswith("all of "):
+            if not codes.exists(text[7:]):
+                raise row.fail(f"there is no code list {text[7:]}")
+            found |= dict.fromkeys(codes.labels(text[7:]))
+        elif text.startswith("without "):
+            for value in _values(text[8:]):
+                if value not in found:
+                    raise row.fail(f"without {value}: the list does not have it")
+                del found[value]
+        else:
+            found |= dict.fromkeys(_values(text))
+    return tuple(found)
 
 
 def _members(line: _Line, lines: list[_Line], scope: _Scope) -> tuple[Field, ...]:
@@ -203,7 +237,7 @@ def _constrain(field: Field, constraint: str, line: _Line, scope: _Scope) -> Fie
     if field.type != "string":
         raise line.fail(f"constraint {constraint!r} on type {field.type}: only string has constraints")
     if constraint.startswith("one of "):
-        return replace(field, values=tuple(_value(value) for value in constraint[7:].split(" | ")))
+        return replace(field, values=_values(constraint[7:]))
     for part in constraint.split(", "):
         word, _, name = part.partition(" ")
         if word == "pattern" and name in patterns():
@@ -218,9 +252,10 @@ def _constrain(field: Field, constraint: str, line: _Line, scope: _Scope) -> Fie
     return field
 
 
-def _value(text: str) -> str:
-    # quoted as JSON where the official value begins or ends with a space
-    return str(json.loads(text.strip())) if text.strip().startswith('"') else text.strip()
+def _values(text: str) -> tuple[str, ...]:
+    # a value is quoted as JSON where the official one begins or ends with a space
+    values = (value.strip() for value in text.split(" | "))
+    return tuple(str(json.loads(value)) if value.startswith('"') else value for value in values)
 
 
 def _children(line: _Line, lines: list[_Line]) -> Iterator[_Line]:

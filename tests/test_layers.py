@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["schemas"],
-    ["gateway.model", "gateway.errors"],
+    ["gateway.model", "gateway.errors", "gateway.headers"],
     [
         "gateway.edxl",
         "gateway.validation",

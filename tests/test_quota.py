@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -262,9 +263,18 @@ def eager_switching() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+class SlowCounters(MemoryCounters):
+    """Counters that let other threads run between reading and writing."""
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        count = self.get(key)
+        time.sleep(0)
+        return super().incr(key, expiry, count + amount - self.get(key))
+
+
 @pytest.mark.usefixtures("eager_switching")
 def test_exactly_the_limits_are_admitted_among_threads() -> None:
-    quota, who = Quota(), publisher(per_second=900, per_minute=1_000, reserve=0.1)
+    quota, who = Quota(SlowCounters()), publisher(per_second=900, per_minute=1_000, reserve=0.1)
     start = threading.Barrier(8)
 
     def work(number: int) -> Counter[str]:

@@ -59,6 +59,13 @@ def test_the_oldest_cases_make_room() -> None:
     assert [cases.is_urgent("lrm", "", name, NOW + 4) for name in "abc"] == [True, False, True]
 
 
+def test_memory_does_not_grow_with_time() -> None:
+    cases = UrgentCases()
+    for hour in range(100):
+        cases.remember("lrm", "P0", f"case-{hour}", NOW + hour * 3_600)
+    assert len(cases) == 24
+
+
 def test_a_restart_remembers_in_order_of_time() -> None:
     cases = UrgentCases(cases=2)
     cases.rebuild([("lrm", "new", NOW), ("lrm", "old", NOW - 9), ("lrm", "mid", NOW - 5), ("x", "mid", NOW)])

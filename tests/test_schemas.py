@@ -142,6 +142,18 @@ def test_a_wrong_table_is_refused_with_its_line(old: str, new: str, told: str) -
         parse(TABLE.strip().replace(old, new), "test")
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("all of nothing", "test:3: there is no code list nothing"),
+        ("without PROGRAM", "test:3: without PROGRAM: the list does not have it"),
+    ],
+)
+def test_a_list_that_differs_from_nothing_is_refused(row: str, told: str) -> None:
+    with pytest.raises(TableError, match=told):
+        parse(f"table TEST v3\nlist etat\n  {row}\nx  1  object  -  X\n", "test")
+
+
 def test_a_table_with_blocks_of_nowhere_is_refused() -> None:
     with pytest.raises(TableError, match="test:2: there is no table RS-NONE v3"):
         parse("table TEST v3\nblocks RS-NONE v3\nx  1  object  -  X\n", "test")
@@ -156,11 +168,32 @@ def test_the_schema_files_are_up_to_date(message_type: str, version: str) -> Non
 
 
 def test_every_type_of_the_catalogue_has_its_table() -> None:
-    for version, roots in schemas.ROOT_KEYS.items():
+    for version, roots in schemas.ALL_ROOT_KEYS.items():
         for root_key, message_type in roots.items():
             assert table(message_type, version).root.name == root_key
             assert schemas.root_key(message_type, version) == root_key
+    catalogue = {
+        (name, version) for version, roots in schemas.ALL_ROOT_KEYS.items() for name in roots.values()
+    }
+    parts = {(name, version) for name in ("EDXL-DE", "RC-DE") for version in schemas.VERSIONS}
+    assert set(json_schema.tables()) == catalogue | parts
     assert schemas.root_key("RS-NONE", "v3") == ""
+
+
+def test_only_types_with_a_mapping_table_are_taken() -> None:
+    for version, known in schemas.ALL_ROOT_KEYS.items():
+        taken = {kind for kind in known.values() if schemas.file(kind, f"{version}.mapping").exists()}
+        assert set(schemas.message_types(version)) == taken
+        assert schemas.ROOT_KEYS[version].items() <= known.items()
+
+
+def test_a_list_section_says_how_a_version_differs() -> None:
+    status = table("RS-EDA", "v3").at(["qualification", "details", "status"])
+    assert status and status.values == tuple(codes.labels("etat"))
+    older = table("RS-EDA", "v2").lists["etat"]
+    assert set(codes.labels("etat")) - set(older) == {"PROGRAM", "ACTIF"}
+    assert set(older) - set(codes.labels("etat")) == {"PROGRAMME", " ACTIF"}
+    assert table("RS-EDA-MAJ", "v2").lists["etat"] == older  # `blocks RS-EDA v2` brings its lists
 
 
 # The Hub's id patterns as it writes them: exponential in a backtracking engine, linear in the judge's.
@@ -242,7 +275,7 @@ def test_a_schema_file_that_its_table_does_not_make_is_found(tmp_path: Path) -> 
 
 
 def test_a_pattern_that_is_none_is_found(tmp_path: Path) -> None:
-    field = Field("a", "A", "string", pattern=Pattern("odd", "(", "odd"))
-    source = Table("RC-REF", "v3", Field("x", "X", "object", fields=(field,)), {})
+    field = Field("a", "A", "string", pattern=Pattern("odd", "(", "(", "odd"))
+    source = Table("RC-REF", "v3", Field("x", "X", "object", fields=(field,)), {}, {})
     (tmp_path / "v3.schema.json").write_text(json_schema.text(source), encoding="utf-8")
     assert "'(' is not a 'regex'" in next(schema_findings(source, tmp_path / "v3.schema.json"))

@@ -17,7 +17,7 @@ from gateway.validation.wording import SHOWN, shown
 from tests.strategies import ODD_TEXTS, enveloped, messages, mutated
 from tests.validation_samples import CASE, MESSAGE, Change, Json, case, changed, inner, judged, read, set_
 
-TYPES = [("RS-EDA", "v3"), ("RC-REF", "v3"), ("RS-ERROR", "v3")]
+CATALOGUE = [(t, version) for version, roots in schemas.ALL_ROOT_KEYS.items() for t in sorted(roots.values())]
 
 
 def follow(document: Any, pointer: str) -> Any:
@@ -34,16 +34,20 @@ def test_a_good_message_has_no_issues() -> None:
     assert validation.judge(message, strict_codes=True) == ()
 
 
-@pytest.mark.parametrize(("message_type", "version"), TYPES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@pytest.mark.parametrize(("message_type", "version"), CATALOGUE)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=15)
 @given(data=st.data())
 def test_what_the_strategies_make_is_valid(message_type: str, version: str, data: st.DataObject) -> None:
     body = data.draw(messages(message_type, version))
-    message = json_codec.message(enveloped(schemas.root_key(message_type, version), body), version)
-    assert validation.is_valid(message)
-    assert list(structure._issues(message.document, version)) == []
-    ids_apart = [i for i in validation.judge(message) if "printable" not in i.diagnostics]
-    assert [issue for issue in ids_apart if issue.severity == "error"] == []
+    document = enveloped(schemas.root_key(message_type, version), body)
+    assert structure.whole_document(message_type, version).is_valid(document)
+    assert [
+        i for i in structure._issues(document, version) if "not taken here yet" not in i.diagnostics
+    ] == []
+    if message_type in schemas.message_types(version):
+        message = json_codec.message(document, version)
+        ids_apart = [i for i in validation.judge(message) if "printable" not in i.diagnostics]
+        assert [issue for issue in ids_apart if issue.severity == "error"] == []
 
 
 @pytest.mark.parametrize("root_key", ["createCaseHealth", "reference", "error"])
@@ -248,10 +252,30 @@ def test_a_strange_member_beside_header_and_use_case_passes_as_officially() -> N
     assert judged(set_("message", "comment", to="x")) == {}
 
 
-def test_a_version_without_message_types_says_so() -> None:
-    message = json_codec.message(enveloped("createCaseHealth", case()), "v1")
-    if "createCaseHealth" not in schemas.ROOT_KEYS.get("v1", {}):
-        assert [i.kind for i in validation.judge(message)] == [ErrorKind.UNKNOWN_TYPE]
+@pytest.mark.parametrize("version", schemas.VERSIONS)
+def test_a_type_that_is_known_but_not_taken_is_refused_by_its_name(version: str) -> None:
+    waiting = schemas.ALL_ROOT_KEYS[version].items() - schemas.ROOT_KEYS[version].items()
+    for root_key, message_type in waiting:
+        message = json_codec.message(enveloped(root_key, {"caseId": 1}), version)
+        assert not validation.is_valid(message)
+        issues = validation.judge(message)
+        [issue] = [i for i in issues if i.kind is ErrorKind.UNKNOWN_TYPE]
+        assert issue.path == f"{MESSAGE}.{root_key}"
+        assert f"{message_type} is known, but not taken here yet in model {version}" in issue.diagnostics
+        assert len(issues) > 1  # its content is judged all the same
+
+
+@pytest.mark.parametrize(
+    "second", ["emsi", "createCaseHealthUpdate", "technical", "customContent", "distributionElement"]
+)
+def test_no_second_use_case_may_stand_beside_the_first(second: str) -> None:
+    document = enveloped("createCaseHealth", case())
+    inner(document)[second] = "anything"
+    assert not validation.is_valid(read(document))
+    told = {issue.diagnostics for issue in validation.judge(read(document))}
+    assert (
+        f"Found 2 use cases (createCaseHealth, {second}); expected one. Send each in its own message." in told
+    )
 
 
 @pytest.mark.parametrize("part", [None, [], "x", 1, {}])

@@ -2,7 +2,8 @@ import pytest
 
 from gateway import validation
 from gateway.errors import ErrorKind
-from gateway.validation import MAX_ISSUES
+from gateway.model import Message
+from gateway.validation import MAX_ISSUES, terms
 from tests.strategies import enveloped
 from tests.validation_samples import CASE, Change, Json, case, changed, inner, judged, read
 
@@ -74,3 +75,11 @@ def test_a_few_issues_beyond_the_cap_are_counted() -> None:
         read(enveloped("createCaseHealth", case() | {str(n): 1 for n in range(MAX_ISSUES + 3)}))
     )
     assert issues[-1].diagnostics.startswith("3 more issues")
+
+
+def test_each_code_in_a_list_of_codes_is_looked_up() -> None:
+    event = {"ETYPE": {"LOCTYPE": ["COAST", "SEASIDE", 3]}}
+    message = Message({}, read(enveloped("emsi", {})).envelope, {}, "emsi", "EMSI", "v3", {"EVENT": event})
+    [issue] = terms.issues(message, strict=False)
+    assert issue.path.endswith("emsi.EVENT.ETYPE.LOCTYPE[1]") and issue.severity == "warning"
+    assert "expected a code of the list EMSI-EVENT.ETYPE.LOCTYPE" in issue.diagnostics

@@ -15,7 +15,7 @@ gateway's own tokens for calling the core. Only client credentials are granted.
 from gateway.oauth2.client import TokenSource, client_assertion
 from gateway.oauth2.clients import Client, CoreClient
 from gateway.oauth2.endpoints import routes
-from gateway.oauth2.guard import Guard, Principal
+from gateway.oauth2.guard import Guard, Principal, require
 from gateway.oauth2.outside import OutsideKeys
 from gateway.oauth2.service import AuthorizationService
 from gateway.oauth2.tokens import SigningKeys, generate_signing_keys, load_private_key, load_signing_keys
@@ -33,5 +33,6 @@ __all__ = [
     "generate_signing_keys",
     "load_private_key",
     "load_signing_keys",
+    "require",
     "routes",
 ]

@@ -81,8 +81,7 @@ class Guard:
             raise _invalid(INACTIVE)
         if known.jti in self._revoked:
             raise _invalid("the token was revoked")
-        if scope and scope not in principal.scopes:
-            raise _insufficient(scope)
+        require(principal, scope)
         return principal
 
     def revoke(self, jti: str, exp: float) -> None:
@@ -139,6 +138,12 @@ class Guard:
         seen = replace(known, client=client, principal=_principal(client, known.scopes))
         self._cache[digest] = seen
         return seen
+
+
+def require(principal: Principal, scope: str) -> None:
+    """Raise Refused with FORBIDDEN (403) unless the principal may do what the scope names ("" = anything)."""
+    if scope and scope not in principal.scopes:
+        raise _insufficient(scope)
 
 
 async def _verify_outside(token: jose.Unverified, outside: OutsideKeys, now: float) -> str:
