@@ -36,11 +36,12 @@ def message(document: JsonObject, model_version: str) -> Message:
     """Read a document without judging it: absent or ill-typed parts read as empty, validation names them."""
     inner = _inner(document)
     root_key = _root_key(inner, model_version)
-    body = inner.get(root_key)
+    header = dict(inner)
+    body = header.pop(root_key, None)
     return Message(
         document,
         _envelope(document),
-        {name: value for name, value in inner.items() if name != root_key},
+        header,
         root_key,
         schemas.ROOT_KEYS.get(model_version, {}).get(root_key, ""),
         model_version,
@@ -95,7 +96,7 @@ def _refuse_excess(body: bytes, document: Any) -> None:
         raise _unreadable(
             f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
         )
-    if body.count(b",") > MAX_ITEMS:
+    if len(body) > MAX_ITEMS and body.count(b",") > MAX_ITEMS:
         raise _unreadable(f"The body has more than {MAX_ITEMS} members. Split the message.")
 
 
