@@ -119,6 +119,12 @@ FORMS: dict[str, tuple[str, str, str, str]] = {
         MESSAGE,
         f"{XMESSAGE}/createCaseHealth",
     ),
+    "contentXML in another namespace": (
+        swapped("<contentXML>", '<contentXML xmlns="urn:x">'),
+        "contentXML stands in the namespace 'urn:x'",
+        "content[0]",
+        "/edxlDistribution/content/contentObject/contentXML",
+    ),
     "no namespace": (
         swapped("<owner>", '<owner xmlns="">'),
         "owner stands in no namespace",

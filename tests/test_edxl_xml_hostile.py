@@ -138,6 +138,17 @@ def test_excess_ends_quickly_and_well(body: str, status: int) -> None:
         assert isinstance(case(body), dict)
 
 
+def test_a_long_namespace_is_not_multiplied() -> None:
+    """Each element's tag holds its namespace: 100 kB of it in 1,000 elements would be 100 MB."""
+    body = f"<a xmlns='{'u' * 100_000}'>{''.join(f'<b{number}/>' for number in range(1_000))}</a>"
+    tracemalloc.start()
+    (issue,) = refusal(body, 400)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "namespace of more than 256 characters" in issue.diagnostics
+    assert peak < 5_000_000
+
+
 def test_the_largest_tree_that_is_read() -> None:
     deep = "<x>" * 57 + "deep" + "</x>" * 57
     inner = case(swapped("<caseId>", f"{deep}<caseId>"))["x"]

@@ -120,3 +120,14 @@ def test_model_v1_has_no_xml_form() -> None:
     with pytest.raises(Refused) as refused:
         read(BODY, "v1")
     assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "number", [7.170206586010629e16, 1e300, 5e-324, -0.0, 2.0**64, 1e-7, 2**63, -(2**53), 48.6]
+)
+def test_a_number_is_written_without_an_exponent_and_reads_the_same(number: float) -> None:
+    source = {**ERROR, "errorCode": {"statusCode": number, "statusString": "x"}}
+    made = edxl.encode(enveloped("error", source), edxl.XML, "v3")
+    found = read(made.content)["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["error"]
+    assert repr(found["errorCode"]["statusCode"]) == repr(number)
+    assert b"e" not in made.content.partition(b"<statusCode>")[2].partition(b"<")[0].lower()

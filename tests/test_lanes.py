@@ -108,6 +108,17 @@ def test_a_first_message_may_have_to_wait() -> None:
     assert claimed(lanes, now=5.0) == ["1"]
 
 
+def test_a_wait_that_is_over_does_not_shorten_the_next_one() -> None:
+    lanes = filled(entry(1), entry(2))
+    claimed(lanes)
+    lanes.release("1", next_at=3.0)
+    lanes.done("1")
+    claimed(lanes)
+    lanes.release("2", next_at=5.0)
+    assert claimed(lanes, now=4.0) == []
+    assert claimed(lanes, now=5.0) == ["2"]
+
+
 @pytest.mark.parametrize("step", ["done", "release"])
 def test_unknown_messages_are_ignored(step: str) -> None:
     lanes = filled(entry(1))

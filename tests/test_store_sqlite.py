@@ -69,7 +69,11 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path):
         program = [sys.executable, "-c", CHILD, url(tmp_path), str(ROOT)]
         child = await asyncio.create_subprocess_exec(*program, stderr=asyncio.subprocess.PIPE)
-        _, errors = await child.communicate()
+        try:
+            _, errors = await asyncio.wait_for(child.communicate(), 60)
+        finally:
+            if child.returncode is None:
+                child.kill()
         assert child.returncode == 1
         assert b"ConfigurationError" in errors and b"another process" in errors
         with pytest.raises(ConfigurationError, match="another process"):

@@ -9,10 +9,18 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gateway import edxl, translation
+from gateway import translation
 from gateway.model import JsonObject
 from tests.judges import asking
-from tests.test_translation import CASES, case, documents
+from tests.test_translation import (
+    CASES,
+    SERVED,
+    case,
+    documents,
+    message,
+    seeded_documents,
+    version_of,
+)
 
 pytestmark = pytest.mark.skipif(
     not (asking.INSTALLED and shutil.which("node")),
@@ -32,13 +40,19 @@ def verdict(bundle: Any, medplum: asking.Medplum) -> list[str]:
     return [*asking.fhir_resources(bundle), *asking.hl7(bundle), *medplum(bundle)]
 
 
-def bundle_of(document: JsonObject) -> JsonObject:
-    return translation.to_fhir(edxl.message(document, "v3"))
+def bundle_of(document: JsonObject, version: str = "v3") -> JsonObject:
+    return translation.to_fhir(message(document, version))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parts[-3]}/{p.parts[-2]}")
 def test_judges_accept_the_cases(path: Path, medplum: asking.Medplum) -> None:
-    assert verdict(bundle_of(orjson.loads(path.read_bytes())), medplum) == []
+    assert verdict(bundle_of(orjson.loads(path.read_bytes()), version_of(path)), medplum) == []
+
+
+@pytest.mark.parametrize(("message_type", "version"), SERVED)
+def test_judges_accept_every_message(message_type: str, version: str, medplum: asking.Medplum) -> None:
+    for document in seeded_documents(message_type, version, 20):
+        assert verdict(bundle_of(document, version), medplum) == []
 
 
 @FEW

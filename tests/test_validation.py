@@ -13,7 +13,9 @@ from gateway.edxl import json_codec
 from gateway.errors import ErrorKind
 from gateway.validation import structure
 from gateway.validation.place import json_pointer, simple_path
-from gateway.validation.wording import SHOWN, shown
+from gateway.validation.wording import SHOWN, nearest, shown
+from schemas import codes
+from schemas.fields import table
 from tests.strategies import ODD_TEXTS, enveloped, messages, mutated
 from tests.validation_samples import CASE, MESSAGE, Change, Json, case, changed, inner, judged, read, set_
 
@@ -326,3 +328,11 @@ def test_a_place_is_written_as_path_and_as_pointer() -> None:
     assert simple_path(("a", "b c", "d")) == "a"
     assert json_pointer(("a/b", "m~n", "")) == "/a~1b/m~0n/"
     assert (simple_path(()), json_pointer(())) == ("", "")
+
+
+def test_a_label_leads_to_the_code_that_the_version_has() -> None:
+    options = table("RS-EDA", "v2").lists["etat"]
+    labels = codes.labels("etat")
+    assert "PROGRAM" not in options and nearest(labels["PROGRAM"], ["OTHER"], "etat") == []
+    assert nearest(labels["ACTIF"], options, "etat") == [" ACTIF"]
+    assert nearest(labels["CLOTURE"].upper(), options, "etat") == ["CLOTURE"]

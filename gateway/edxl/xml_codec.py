@@ -212,9 +212,8 @@ def _trails(root: Element, wanted: set[int]) -> Iterator[list[Element]]:
 def _exact_xpath(trail: list[Element]) -> str:
     path = f"/{trail[0].name}"
     for parent, element in pairwise(trail):
-        alike = [child for child in parent.children if child.name == element.name]
-        position = next(number for number, child in enumerate(alike, 1) if child is element)
-        path += f"/{element.name}[{position}]" if len(alike) > 1 else f"/{element.name}"
+        position, several = _position(parent, element)
+        path += f"/{element.name}[{position}]" if several else f"/{element.name}"
     return path
 
 
@@ -228,6 +227,16 @@ def _simple_path(trail: list[Element], node: Node) -> str:
         node = inner
         path += f".{node.name}" if path and node.name else node.name
         if node.repeats:
-            alike = [child for child in parent.children if child.tag == element.tag]
-            path += f"[{next(number for number, child in enumerate(alike) if child is element)}]"
+            path += f"[{_position(parent, element)[0] - 1}]"
     return path
+
+
+def _position(parent: Element, element: Element) -> tuple[int, bool]:
+    """Which one of its name an element is, from 1, and whether there are others."""
+    name, position = element.name, 0
+    children = iter(parent.children)
+    for child in children:
+        position += child.name == name
+        if child is element:
+            break
+    return position, position > 1 or any(child.name == name for child in children)

@@ -15,6 +15,8 @@ ASCII = frozenset({"us-ascii", "ascii"})
 UTF_8 = frozenset({"utf-8", "utf8"})
 UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 BUFFER = 65_536  # bytes of text handed over at once
+CHUNK = 16_384  # bytes parsed at once: after a refusal expat goes on to the end of its chunk
+MAX_NAMESPACE = 256  # characters; each tag holds its namespace, so a long one would multiply the body
 
 
 class Element:
@@ -56,11 +58,14 @@ def parse(body: bytes) -> Element:
     parser.buffer_size = BUFFER
     parser.XmlDeclHandler = tree.declaration
     parser.StartDoctypeDeclHandler = tree.doctype
+    parser.StartNamespaceDeclHandler = tree.namespace
     parser.StartElementHandler = tree.start
     parser.EndElementHandler = tree.end
     parser.CharacterDataHandler = tree.characters
     try:
-        parser.Parse(body, True)
+        for at in range(0, len(body), CHUNK):
+            parser.Parse(body[at : at + CHUNK], False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
         raise unreadable(
@@ -92,6 +97,10 @@ class _Tree:
 
     def doctype(self, *_: object) -> None:
         raise unreadable("The body has a document type declaration. Remove it: no DTD and no entity is read.")
+
+    def namespace(self, _prefix: str | None, uri: str | None) -> None:
+        if uri is not None and len(uri) > MAX_NAMESPACE:
+            raise unreadable(f"The body declares a namespace of more than {MAX_NAMESPACE} characters.")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         element = Element(tag, attributes)

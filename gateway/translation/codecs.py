@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -153,9 +154,16 @@ def addressed(uri: str | None, address: str | None) -> str | None:
 CONTACT_SYSTEMS = {"TEL": "phone", "FAX": "fax", "EMAIL": "email", "MSS": "email", "WEB": "url"}
 
 
-def contact_system(kind: str | None) -> str | None:
-    """ContactPoint.system of a contact type; FHIR has no word for radio and post."""
-    return CONTACT_SYSTEMS.get(kind, "other") if kind else None
+def contact_system(kind: str | None, value: str | None) -> str | None:
+    """ContactPoint.system of a contact type, which a value must have; FHIR has no word for radio and post."""
+    return CONTACT_SYSTEMS.get(kind or "", "other") if kind or value else None
+
+
+def newest_status(states: list[JsonObject] | None) -> str | None:
+    """The status of the newest of a vehicle's states, the last said of several at one instant."""
+    told = [s for s in states or () if "datetime" in s and "status" in s]
+    newest = max(reversed(told), key=lambda state: datetime.fromisoformat(state["datetime"]), default=None)
+    return newest and newest["status"]
 
 
 DERIVATIONS: Mapping[str, Callable[..., Any]] = {
@@ -165,6 +173,7 @@ DERIVATIONS: Mapping[str, Callable[..., Any]] = {
     "hubex": hubex,
     "addressed": addressed,
     "contact-system": contact_system,
+    "newest-status": newest_status,
     "header-uuid": identifiers.header_uuid,
 }
 ALWAYS_SAID = frozenset({"ack-code", "endpoint", "hubex", "header-uuid"})  # never None

@@ -61,6 +61,9 @@ def _expression(to: Variables, value: Derived) -> tuple[str, bool]:
         case "map":
             default = to.plan.maps[value.names[0]].get("*")
             return f"M_{safe(value.names[0])}.get({arguments[0]}, {default!r})", default is not None
+        case "if":
+            there = " or ".join(f"{name} is not None" for name in arguments)
+            return f"{value.names[0]!r} if {there} else None", False
         case "find":
             return f"{lookup(*value.names)}.get({arguments[0]})", False
         case "find-or":

@@ -47,6 +47,7 @@ class Kind:
     anchor: Path
     when: Path | None
     element: Element
+    meta: Element  # constants beside the profile
     items: tuple[tuple[str, str, Element], ...]  # (resource, list element, item)
 
     @property
@@ -131,6 +132,8 @@ def _check_derived(value: Derived, table: Table, shape: Shape) -> None:
             raise ConfigurationError(f"{value.place}: the schema has no {spell(path)}")
     if value.function not in NAMES_OF and value.function not in DERIVATIONS:
         raise ConfigurationError(f"{value.place}: there is no function {value.function}")
+    if value.function == "if":
+        return
     known = table.maps if value.function == "map" else table.resources
     for name in value.names[::2]:  # find and find-or have a key between two resources
         if name not in known:
@@ -158,7 +161,12 @@ def _kind(number: int, resource: Resource, table: Table, shape: Shape) -> Kind:
         (listing.target, listing.element, _item(listing.items, listing.place))
         for listing in resource.listings
     )
-    return Kind(number, resource.name, resource.type, profile, resource.anchor, resource.when, element, items)
+    meta = element.fields.pop("meta", Element())
+    if not isinstance(meta, Element) or not all(isinstance(value, Fixed) for value in values(meta)):
+        raise ConfigurationError(f"resource {resource.name}: its meta holds constants only")
+    return Kind(
+        number, resource.name, resource.type, profile, resource.anchor, resource.when, element, meta, items
+    )
 
 
 def _item(values: tuple[tuple[Steps, object], ...], place: str) -> Element:

@@ -36,13 +36,21 @@ def resource(plan: Plan, kind: Kind, base: str) -> JsonObject:
     profile = {"type": "array", "items": {"enum": [kind.profile]}, "minItems": 1, "maxItems": 1}
     properties["resourceType"] = {"enum": [kind.type]}
     properties["id"] = _STRING
-    properties["meta"] = _closed({**_META, "profile": profile}, ["profile"])
+    own = {name: _among(plan, content) for name, content in kind.meta.fields.items()}
+    properties["meta"] = _closed({**_META, **own, "profile": profile}, ["profile", *own])
     schema["required"] += ["resourceType", "meta"]
     if kind.type == "Bundle":
         entry = _closed({"fullUrl": _STRING, "resource": {"type": "object"}})
         properties["entry"] = {"type": "array", "minItems": 1, "items": entry}
         schema["required"].append("entry")
     return schema
+
+
+def _among(plan: Plan, content: Element | Items | Value) -> JsonObject:
+    """A list of a server's own items with ours among them."""
+    assert isinstance(content, Items)
+    ours = [{"contains": _schema(plan, part.content)} for part in content.slices]
+    return {"type": "array", "items": {"type": "object"}, "allOf": ours}
 
 
 _KIND = {"url": {"enum": ["kind"]}, "valueCode": {"enum": ["object", "array", "string"]}}
@@ -72,6 +80,8 @@ def _schema(plan: Plan, content: Element | Items | Value) -> JsonObject:
             return _leaf(plan, content)
         case Derived(function="source-path"):
             return {"type": "string", "pattern": _source_path(plan.kind(content.place))}
+        case Derived(function="if"):
+            return {"enum": [content.names[0]]}
         case _ if content.function == "map":
             return {"enum": sorted(set(plan.maps[content.names[0]].values()))}
         case _:

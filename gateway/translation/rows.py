@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from gateway.translation.paths import Path, Steps
 
 # the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
-# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent)
-NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3}
+# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent);
+# if VALUE PATH... (the value where one of the paths is there)
+NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3, "if": 1}
 
 
 @dataclass(frozen=True, slots=True)

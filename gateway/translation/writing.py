@@ -112,8 +112,9 @@ def _emit(to: Variables, kind: Kind, url: str, known: Facts) -> None:
         if name == kind.name:
             value, table = to.variable[(*kind.anchor, key)], lookup(name, key)
             to.out.add(f"{table}[{value}] = None if {value} in {table} else {url}")
-    meta = f"{{'profile': [{kind.profile!r}]}}"
-    exercise = f"{{'profile': [{kind.profile!r}], 'security': [{HTEST}]}}"
+    profile = f"'profile': [{kind.profile!r}]"
+    meta = element(to, kind.meta, known, [profile])
+    exercise = element(to, kind.meta, known, [profile, f"'security': [{HTEST}]"])
     head = [f"'resourceType': {kind.type!r}", f"'meta': {exercise} if x else {meta}"]
     body = element(to, kind.element, known, head)
     if kind.type == "Bundle":

@@ -103,7 +103,8 @@ def _inner_issues(inner: JsonObject, place: Place, version: str) -> Iterator[Iss
 
 def _no_use_case(inner: JsonObject, place: Place, version: str) -> Issue:
     header = {field.name for field in table(HEADER, version).root.fields}
-    strange = [key for key in inner if key not in header]
+    others = [key for key in inner if key in schemas.OTHER_ROOT_KEYS]
+    strange = others or [key for key in inner if key not in header]
     near = [key for name in strange[:3] for key in wording.nearest(name, schemas.ROOT_KEYS[version])]
     names = wording.several(wording.shown(name) for name in strange[:5])
     found = f"Found {names}" if strange else "Found no use case"
