@@ -15,7 +15,7 @@ import orjson
 from gateway import answers, edxl, intake, translation
 from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, GatewayError, Untranslatable
-from gateway.model import Delivery, JsonObject, Outgoing, Status, Submission
+from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
 from gateway.observability import BACKLOG, CORE_UP, FORWARD_SECONDS, FORWARDS, log
 from gateway.registry import RegistryHolder
 from gateway.store import Store
@@ -79,6 +79,7 @@ async def forward(way: Way, job: Outgoing) -> str:
         return await give_up(
             way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), "It could not be translated."
         )
+    before = (Step("translated", way.now()),) if job.attempts == 0 else ()
     try:
         await way.core.send(bundle)
     except CoreRejected as refusal:
@@ -87,10 +88,10 @@ async def forward(way: Way, job: Outgoing) -> str:
     except CoreOutage as outage:
         CORE_UP.set(0)
         wait = backoff(job.attempts + 1, way.policy, random.random(), outage.retry_after)  # noqa: S311 - jitter
-        await way.store.mark_retry(job.id, way.now(), way.now() + wait, outage.cause)
+        await way.store.mark_retry(job.id, way.now(), way.now() + wait, outage.cause, before)
         return "retry"
     CORE_UP.set(1)
-    await way.store.mark_forwarded(job.id, way.now(), "")
+    await way.store.mark_forwarded(job.id, way.now(), "", before)
     return "forwarded"
 
 

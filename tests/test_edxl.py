@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from gateway import edxl
 from gateway.edxl import facts, json_codec
 from gateway.errors import Refused
+from gateway.model import Envelope, Message
 
+ENVELOPE = Envelope("", "", "", "", "", "", "", "", "")
 CASE = {"caseId": "fr.health.samu440.DRFR1", "qualification": {"details": {"priority": "P0"}}}
 
 
@@ -198,3 +200,13 @@ def test_facts_of_a_case_and_of_an_answer() -> None:
 )
 def test_instant(text: str, seconds: float | None) -> None:
     assert facts.instant(text) == seconds
+
+
+def test_the_case_of_types_that_name_it_elsewhere() -> None:
+    emsi = Message(
+        {}, ENVELOPE, {}, "emsi", "EMSI", "v3", {"EVENT": {"ID": "local", "MAIN_EVENT_ID": "shared"}}
+    )
+    assert facts.case_id(emsi) == "shared"
+    rpis = {"context": {"orgId": "fr.health.samu440", "senderCaseId": "D1"}}
+    assert facts.case_id(Message({}, ENVELOPE, {}, "rpis", "RS-RPIS", "v3", rpis)) == "fr.health.samu440.D1"
+    assert facts.case_id(Message({}, ENVELOPE, {}, "rpis", "RS-RPIS", "v3", {"context": []})) == ""

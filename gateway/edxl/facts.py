@@ -5,12 +5,30 @@ from datetime import datetime
 from gateway.model import Message
 
 URGENT_PRIORITIES = frozenset({"P0", "P1"})  # code list PRIORITE: vital distress, immediate
+_EMSI = (("EVENT", "MAIN_EVENT_ID"),)
+_RPIS = (("context", "orgId"), ("context", "senderCaseId"))
+CASE_ELSEWHERE: dict[
+    str, dict[str, tuple[tuple[str, str], ...]]
+] = {  # type -> version -> the parts of the case's id
+    "EMSI": {"v1": _EMSI, "v2": _EMSI, "v3": _EMSI},
+    "RS-RPIS": {"v1": (("event", "samuId"), ("event", "fileId")), "v2": _RPIS, "v3": _RPIS},
+}
 REFERENCES = {"RC-REF": "distributionID", "RS-ERROR": "referencedDistributionID"}
 
 
 def case_id(message: Message) -> str:
-    """The message's caseId, "" for types and messages without one."""
-    value = message.body.get("caseId")
+    """The id that the messages of one case share: caseId, or what stands for it; "" where there is none."""
+    found = message.body.get("caseId")
+    if found is None:
+        places = CASE_ELSEWHERE.get(message.message_type, {}).get(message.model_version, ())
+        parts = [_text_at(message, place) for place in places]
+        found = ".".join(parts) if all(parts) else ""
+    return found if isinstance(found, str) else ""
+
+
+def _text_at(message: Message, place: tuple[str, str]) -> str:
+    outer = message.body.get(place[0])
+    value = outer.get(place[1]) if isinstance(outer, dict) else None
     return value if isinstance(value, str) else ""
 
 

@@ -13,7 +13,7 @@ from gateway.model import JsonObject, Limits
 from gateway.registry.ids import is_actor_id, is_pattern
 
 SCOPES = ("message.send", "message.read", "inbox.read")
-MESSAGE_TYPES = frozenset(name for version in schemas.VERSIONS for name in schemas.message_types(version))
+MESSAGE_TYPES = frozenset(name for keys in schemas.ALL_ROOT_KEYS.values() for name in keys.values())
 CURVES = ("P-256", "P-384")
 MIN_RSA_BITS = 2_048  # NIST SP 800-131A
 PUBLISHER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
