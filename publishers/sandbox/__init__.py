@@ -7,27 +7,19 @@ import asyncio
 import shutil
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
-import orjson
 import uvloop
-from starlette.types import ASGIApp
 
 from gateway import service, settings
 from gateway.app import create_app
-from gateway.core.fhir import FhirCore, http_client
-from gateway.oauth2 import CoreClient, TokenSource, load_private_key, load_signing_keys
 from gateway.observability import configure_logging
-from gateway.registry import RegistryHolder, load
-from gateway.settings import Settings
 from publishers.sandbox import publishers as demo
 from publishers.sandbox.core import SimulatedCore, create_core
-from publishers.sandbox.core.__main__ import http_client as core_http_client
-from publishers.sandbox.core.__main__ import settings as core_settings
+from publishers.sandbox.core.opening import http_client as core_http_client
+from publishers.sandbox.core.opening import settings as core_settings
 from publishers.sandbox.demonstration import Stage, StepFailed, play
 from publishers.sandbox.servers import HOST, PortTaken, listen, served
 
@@ -62,8 +54,9 @@ async def _serve(port: int, data: Path, *, once: bool) -> int:
         demo.write_private(data / "sandbox.json", demo.describe(gateway, core, publishers))
         simulated = SimulatedCore(core_settings(core, gateway, data / "keys"), core_http_client())
         await stack.enter_async_context(served(create_core(simulated), for_core, lifespan=True))
-        app = await stack.enter_async_context(gateway_app(gateway_settings(gateway, core, data)))
-        await stack.enter_async_context(served(app, for_gateway, lifespan=False))
+        made = settings.load(environment(gateway, core, data))
+        runtime = await stack.enter_async_context(service.assembled(made, exclusive_senders=False))
+        await stack.enter_async_context(served(create_app(runtime), for_gateway, lifespan=False))
         _say(f"The gateway serves {gateway} (the contract: {gateway}/docs), the simulated core {core}.")
         _say(f"Credentials of the demo publishers: {data / 'sandbox.json'}\n")
         failed = await _demonstrate(gateway, publishers, stop)
@@ -86,13 +79,8 @@ def make_afresh(data: Path) -> None:
     (data / MARKER).touch()
 
 
-def gateway_settings(gateway: str, core: str, data: Path) -> Settings:
-    """The gateway's settings, from the same variables that production reads; retries are quick."""
-    return settings.load(environment(gateway, core, data))
-
-
 def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
-    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`."""
+    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`; its retries are quick."""
     return {
         "GATEWAY_PORT": gateway.rpartition(":")[2],
         "GATEWAY_BASE_URL": gateway,
@@ -109,23 +97,6 @@ def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
         "GATEWAY_RETRY_MAX": "2",
         "GATEWAY_STOP_GRACE": "3",
     }
-
-
-@asynccontextmanager
-async def gateway_app(made: Settings) -> AsyncIterator[ASGIApp]:
-    """A running gateway's HTTP face. Unlike in production, several publishers may send for one id."""
-    assert made.signing_keys_file and made.client_key_file and made.core_jwks_file
-    registry = RegistryHolder(
-        load(made.registry_dir, exclusive_senders=False, core_recipients=made.core_recipients)
-    )
-    core_client = CoreClient(made.core_client_id, orjson.loads(made.core_jwks_file.read_bytes()))
-    keys = service.Keys(load_signing_keys(made.signing_keys_file.read_bytes()), core_client)
-    async with http_client(made.core_timeout) as client:
-        key = load_private_key(made.client_key_file.read_bytes())
-        token = TokenSource(client, made.core_token_url, key, made.client_id, service.CORE_SCOPE, time.time)
-        core = FhirCore(client, made.core_url, token, time.time)
-        async with service.running(made, registry, keys, core) as runtime:
-            yield create_app(runtime)
 
 
 async def _demonstrate(gateway: str, publishers: tuple[demo.DemoPublisher, ...], stop: asyncio.Event) -> bool:

@@ -4,25 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import httpx
-import httpx_aiohttp
-import orjson
 import uvicorn
 
-from publishers.sandbox.core import CoreSettings, SimulatedCore, create_core
-from publishers.sandbox.core.routing import GatewayAccess
-from publishers.sandbox.publishers import CORE_CLIENT, GATEWAY_CLIENT
-
-
-def http_client() -> httpx.AsyncClient:
-    """The client that calls the gateway. `trust_env` is off: the sandbox talks to its own machine."""
-    return httpx.AsyncClient(transport=httpx_aiohttp.AiohttpTransport(), timeout=30.0, trust_env=False)
-
-
-def settings(url: str, gateway: str, keys: Path) -> CoreSettings:
-    """The core's settings from the keys that the sandbox wrote."""
-    access = GatewayAccess(gateway, CORE_CLIENT, orjson.loads((keys / "core.json").read_bytes()))
-    return CoreSettings(url, GATEWAY_CLIENT, orjson.loads((keys / "gateway-jwks.json").read_bytes()), access)
+from publishers.sandbox.core import SimulatedCore, create_core
+from publishers.sandbox.core.opening import http_client, settings
 
 
 def main() -> int:
