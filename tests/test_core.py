@@ -14,12 +14,32 @@ OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "
 NOW = 1_000_000.0
 
 
+class Tokens:
+    """Numbered tokens, a new one after each that was forgotten."""
+
+    def __init__(self) -> None:
+        self.number = 1
+
+    async def __call__(self) -> str:
+        return f"token-{self.number}"
+
+    def forget(self) -> None:
+        self.number += 1
+
+
 @pytest.fixture
 async def core() -> FhirCore:
-    async def token() -> str:
-        return "the-token"
+    return FhirCore(httpx.AsyncClient(), URL, Tokens(), lambda: NOW)
 
-    return FhirCore(httpx.AsyncClient(), URL, token, lambda: NOW)
+
+async def test_a_refused_token_is_not_used_again(core: FhirCore, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(401)
+    httpx_mock.add_response(200)
+    with pytest.raises(CoreOutage):
+        await core.send(b"{}")
+    await core.send(b"{}")
+    sent = [request.headers["authorization"] for request in httpx_mock.get_requests()]
+    assert sent == ["Bearer token-1", "Bearer token-2"]
 
 
 async def test_sends_the_bundle_with_its_token(core: FhirCore, httpx_mock: HTTPXMock) -> None:
@@ -27,7 +47,7 @@ async def test_sends_the_bundle_with_its_token(core: FhirCore, httpx_mock: HTTPX
     await core.send(b'{"resourceType":"Bundle"}')
     request = httpx_mock.get_requests()[0]
     assert str(request.url) == URL + "/$process-message"
-    assert request.headers["authorization"] == "Bearer the-token"
+    assert request.headers["authorization"] == "Bearer token-1"
     assert request.headers["content-type"] == "application/fhir+json"
     assert request.content == b'{"resourceType":"Bundle"}'
 

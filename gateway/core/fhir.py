@@ -1,7 +1,8 @@
 """The core over HTTP: FHIR `$process-message` with a canonical Bundle (openapi/core.yaml)."""
 
 import email.utils
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 import httpx
 import httpx_aiohttp
@@ -27,16 +28,24 @@ def http_client(timeout: float, transport: httpx.AsyncBaseTransport | None = Non
     )
 
 
+class Token(Protocol):
+    """A current access token of the core's own issuer."""
+
+    async def __call__(self) -> str:
+        """The token. Raises CoreOutage where none is to be had."""
+
+    def forget(self) -> None:
+        """The core refused it: get another next time."""
+
+
 class FhirCore:
-    """Sends Bundles to `{url}/$process-message`. `token` gives a current access token of the core's own issuer;
-    `forget` drops it when the core refuses it.
-    """
+    """Sends Bundles to `{url}/$process-message`."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         url: str,
-        token: Callable[[], Awaitable[str]],
+        token: Token,
         now: Callable[[], float],
     ) -> None:
         self._client = client
@@ -53,6 +62,8 @@ class FhirCore:
             raise CoreOutage(type(error).__name__) from error
         if answer.is_success:
             return
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._token.forget()
         outcome = _outcome(answer)
         if answer.status_code in REJECTING and outcome is not None:
             raise CoreRejected(answer.status_code, outcome)
