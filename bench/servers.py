@@ -72,6 +72,17 @@ class SilentCore:
         await asyncio.Event().wait()
 
 
+class OneToken:
+    """A token that is always good."""
+
+    async def __call__(self) -> str:
+        """The token."""
+        return "a-token"
+
+    def forget(self) -> None:
+        """It is never refused."""
+
+
 def bare() -> ASGIApp:
     """The least that a Starlette endpoint does for this request."""
 
@@ -118,10 +129,7 @@ def core_of(kind: str) -> Core:
     if kind == "client":
         always = httpx.MockTransport(lambda _request: httpx.Response(200))
 
-        async def token() -> str:
-            return "a-token"
-
-        return FhirCore(httpx.AsyncClient(transport=always), "http://core.test/fhir", token, time.time)
+        return FhirCore(httpx.AsyncClient(transport=always), "http://core.test/fhir", OneToken(), time.time)
     return YesCore() if kind == "pipeline" else SilentCore()
 
 
@@ -161,9 +169,10 @@ async def serve(kind: str, port: int, data: Path) -> None:
             app = create_app(await stack.enter_async_context(gateway(kind, data, signing)))
         config = uvicorn.Config(
             app, port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False,
-            lifespan="off", timeout_graceful_shutdown=1,
+            lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False,
         )  # fmt: skip
         server = uvicorn.Server(config)
+        service.settle_memory()
         task = asyncio.create_task(server.serve())
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has a flag, no event
             await asyncio.sleep(0.01)

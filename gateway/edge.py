@@ -6,7 +6,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from gateway.errors import ErrorKind, GatewayError, Issue, Refused
 from gateway.headers import header
 from gateway.model import Publisher
 from gateway.observability import REFUSED, log
+from gateway.observability import request_id as request_id_var
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")  # W3C Trace Context, version 00
@@ -35,7 +35,7 @@ class Edge:
         """Answer every request; an unforeseen exception becomes a 500 that tells nothing of its inside."""
         scope["app"] = self  # Starlette's routes then raise their 405 instead of answering it in plain text
         request_id, added = identify(scope)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id_var.set(request_id)
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -92,7 +92,8 @@ def known_error(error: Exception) -> GatewayError:
         return error
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = dict(error.headers or {})
-        return Refused(Issue(ErrorKind.METHOD, f"Use one of: {allowed.get('Allow', '')}."), headers=allowed)
+        methods = ", ".join(sorted(allowed.get("Allow", "").split(", ")))
+        return Refused(Issue(ErrorKind.METHOD, f"Use one of: {methods}."), headers=allowed)
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
         return Refused(Issue(ErrorKind.NOT_FOUND, "This path does not exist. See /openapi.yaml."))
     log.error("internal_error", exc_info=error)

@@ -1,8 +1,12 @@
 """Logs and metrics. Event names and ids only: no message content, no query string, no token ever comes here."""
 
+import asyncio
+import atexit
+import contextlib
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -11,6 +15,7 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+FLUSH_SECONDS = 0.1
 METRICS = CollectorRegistry()
 RECEIVED = Counter("gateway_received", "Messages accepted", ["publisher", "message_type"], registry=METRICS)
 REFUSED = Counter("gateway_refused", "Requests refused", ["code"], registry=METRICS)
@@ -24,47 +29,73 @@ CORE_UP = Gauge(
     "gateway_core_up", "1 when the last answer of the core was a verdict, 0 in an outage", registry=METRICS
 )
 
-log = structlog.stdlib.get_logger("gateway")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> None:
     """One JSON object a line, to standard error unless a stream is given; libraries' own logs take the same way."""
-    out = stream or sys.stderr.buffer
     number = logging.getLevelNamesMapping()[level.upper()]
+    lines = Lines(stream or sys.stderr.buffer)
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, _stamp, _name_the_exception, _render],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(out),
-        cache_logger_on_first_use=True,
+        logger_factory=lambda *_: lines,
+        cache_logger_on_first_use=stream is None,
     )
-    logging.basicConfig(
-        level=max(number, logging.WARNING),
-        stream=sys.stderr,
-        format='{"event":"library","logger":"%(name)s"}',
-        force=True,
-    )
+    library = '{"event":"library","logger":"%(name)s"}'
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=library, force=True)
 
 
-def _name_the_exception(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    # the type and the place, never the text: an exception's text may quote the message
-    error = event.pop("exc_info", None)
-    if isinstance(error, BaseException):
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        event["exception"] = type(error).__name__
-        if trace is not None:
-            event["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-    return event
+class Lines:
+    """Writes lines to a stream: those of trouble at once, the others at the latest after FLUSH_SECONDS."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._flushing = False
+        atexit.register(self.flush)
+
+    def info(self, line: bytes) -> None:
+        """Write a line, to be flushed soon."""
+        self._stream.write(line)
+        if not self._flushing:
+            self._flush_later()
+
+    debug = info
+
+    def warning(self, line: bytes) -> None:
+        """Write a line, and all before it, at once."""
+        self._stream.write(line)
+        self.flush()
+
+    error = critical = warning
+
+    def flush(self) -> None:
+        """Let go of what was written."""
+        self._flushing = False
+        with contextlib.suppress(
+            ValueError, OSError
+        ):  # the stream is closed or its reader is gone: nothing to be done
+            self._stream.flush()
+
+    def _flush_later(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+            self._flushing = True
+        except RuntimeError:  # no loop runs
+            self.flush()
 
 
-def _stamp(_logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _line(_logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
     now = time.time()
-    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1_000):03d}Z"
+    named = request_id.get()
+    if named:
+        event["request_id"] = named
     event["level"] = method
-    return event
+    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1_000):03d}Z"
+    if "exc_info" in event:
+        _name_the_exception(event)
+    return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
 @lru_cache(maxsize=2)
@@ -72,5 +103,13 @@ def _second(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> bytes:
-    return orjson.dumps(event, default=str)
+def _name_the_exception(event: structlog.typing.EventDict) -> None:
+    # the type and the place, never the text: an exception's text may quote the message
+    error = event.pop("exc_info")
+    if isinstance(error, BaseException):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        event["exception"] = type(error).__name__
+        if trace is not None:
+            event["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -53,7 +53,7 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         )
         try:
             spent = runtime.quota.spend(publisher, urgent, now)  # 429
-            require(check(runtime, publisher, posted, message, now))  # 400 403 410 422
+            require_acceptable(runtime, publisher, posted, message, now)  # 400 403 410 422
         except GatewayError as refusal:
             return await replay_or_raise(runtime, publisher, message, posted, refusal)
         receipt = await keep(
@@ -92,15 +92,14 @@ def check(
     runtime: Runtime, publisher: Publisher, posted: Posted, message: Message, now: float
 ) -> tuple[Issue, ...]:
     """All that speaks against the message: sender, recipient, expiry, then structure, coherence and codes."""
-    strict = publisher.strict_codes or runtime.settings.strict_codes
-    addresses = _check_addresses(runtime, publisher, message, now)
-    issues = (*addresses, *validation.judge(message, strict_codes=strict))
+    addresses = check_addresses(runtime, publisher, message, now)
+    issues = (*addresses, *validation.judge(message, strict_codes=is_strict(runtime, publisher)))
     if posted.media_type != edxl.XML:
         return issues
     return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, posted.media_type)) for issue in issues)
 
 
-def _check_addresses(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> list[Issue]:
+def check_addresses(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> list[Issue]:
     envelope, registry, issues = message.envelope, runtime.registry.current, []
     sender, recipient = envelope.sender_id, envelope.address
     if sender and not registry.sender_allowed(publisher, sender):
@@ -160,10 +159,22 @@ def _issue(kind: ErrorKind, diagnostics: str, path: str) -> Issue:
     return Issue(kind, diagnostics, path, "/" + path.replace(".", "/").replace("[", "/").replace("]", ""))
 
 
-def require(issues: tuple[Issue, ...]) -> None:
-    """Raise Refused with all issues where one of them is an error."""
-    if issues and any(issue.severity == "error" for issue in issues):
+def require_acceptable(
+    runtime: Runtime, publisher: Publisher, posted: Posted, message: Message, now: float
+) -> None:
+    """Raise Refused with all issues (400 403 410 422) where one of them is an error."""
+    if not check_addresses(runtime, publisher, message, now) and validation.accepts(
+        message, strict_codes=is_strict(runtime, publisher)
+    ):
+        return
+    issues = check(runtime, publisher, posted, message, now)
+    if any(issue.severity == "error" for issue in issues):
         raise Refused(*issues)
+
+
+def is_strict(runtime: Runtime, publisher: Publisher) -> bool:
+    """Whether a code that its list lacks is an error for this publisher."""
+    return publisher.strict_codes or runtime.settings.strict_codes
 
 
 async def replay_or_raise(

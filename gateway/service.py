@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -162,6 +163,15 @@ def reload(runtime: Runtime) -> None:
         log.info("registry_reloaded", publishers=len(runtime.registry.current.publishers))
 
 
+def settle_memory() -> None:
+    """Call once when all is loaded: what lives for ever is not looked at again by the garbage collector, which comes
+    less often for the many short-lived values of a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the registry anew, without dropping a request."""
     configure_logging(settings.log_level)
@@ -176,11 +186,13 @@ async def serve(settings: Settings) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=int(settings.stop_grace),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
             # by then the workers are still to be drained
             signal.signal(number, signal.SIG_IGN)
+        settle_memory()
         log.info("serving", host=settings.host, port=settings.port)
         await uvicorn.Server(config).serve()

@@ -226,7 +226,7 @@ def test_the_validator_has_the_last_word() -> None:
 @pytest.mark.parametrize(
     ("change", "path", "told"),
     [
-        (lambda m: m.pop("createCaseHealth"), MESSAGE, "Found no use case; expected one of createCaseHealth"),
+        (lambda m: m.pop("createCaseHealth"), MESSAGE, "Found no use case; expected one of createCase"),
         (
             lambda m: m.update(createCaseHeath=m.pop("createCaseHealth")),
             f"{MESSAGE}.createCaseHeath",

@@ -1,9 +1,14 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import validation
+from gateway.edxl import json_codec
 from gateway.errors import ErrorKind
+from gateway.validation import coherence
 from tests.strategies import enveloped
 from tests.validation_samples import CASE, MESSAGE, Change, Json, case, changed, inner, judged, read, set_
 
@@ -134,3 +139,51 @@ def test_kind_and_type_fit_together(root_key: str, kind: str, fine: bool) -> Non
     body = {"createCaseHealth": case(), "reference": {"distributionID": "a"}, "error": error}[root_key]
     issues = validation.judge(read(enveloped(root_key, body, kind=kind)))
     assert [(i.path, i.kind) for i in issues] == ([] if fine else [("distributionKind", ErrorKind.ENVELOPE)])
+
+
+VALUES = [
+    "",
+    "Ack",
+    "Error",
+    "Report",
+    "Actual",
+    "System",
+    "fr.health.samu440",
+    "hubex:fr.health.samu750",
+    "a\nb",
+]
+VALUES += ["x" * 300, "2026-01-31T10:04:34+00:00", "2026-02-01T10:04:34+23:00", "2020-01-01T00:00:00Z"]
+VALUES += ["fr.health.samu440_x"]
+
+
+@given(st.data())
+def test_what_is_plain_has_no_issue(data: st.DataObject) -> None:
+    """The quick look must never pass what the close look refuses."""
+    document = enveloped("createCaseHealth", {"caseId": "fr.health.samu440.C1"})
+    header = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    spoils: list[Callable[[str], None]] = [
+        lambda v: document.update(distributionID=v),
+        lambda v: document.update(senderID=v),
+        lambda v: document.update(dateTimeSent=v),
+        lambda v: document.update(dateTimeExpires=v),
+        lambda v: document.update(distributionKind=v),
+        lambda v: document.update(distributionStatus=v),
+        lambda v: document["descriptor"]["explicitAddress"].update(explicitAddressValue=v),
+        lambda v: header.update(messageId=v),
+        lambda v: header.update(kind=v),
+        lambda v: header.update(status=v),
+        lambda v: header.update(sentAt=v),
+        lambda v: header["sender"].update(URI=v),
+        lambda v: header["recipient"][0].update(URI=v),
+        lambda v: header["createCaseHealth"].update(caseId=v),
+    ]
+    values = st.sampled_from(VALUES)
+    for spoil in data.draw(st.lists(st.sampled_from(spoils), max_size=2)):
+        spoil(data.draw(values))
+    message = json_codec.message(document, "v3")
+    if coherence.is_plain(message):
+        assert list(coherence.issues(message)) == []
+    if document == enveloped("createCaseHealth", {"caseId": "fr.health.samu440.C1"}):
+        assert coherence.is_plain(message)
+    if validation.accepts(message):
+        assert all(issue.severity != "error" for issue in validation.judge(message))

@@ -37,9 +37,12 @@ def database_error(error: Exception) -> Exception:
 class GroupCommit(Generic[Operation]):
     """One writer for one connection, which nothing else may use.
 
-    `apply` runs in the writer's thread, inside a transaction, and gives one outcome an operation: a value, or a
-    GatewayError of an operation that changed nothing. `settle` runs in the event loop after the commit, in the order of
-    the operations, before any caller goes on.
+    The statements of a batch run in the event loop: they are short, and as Python code they would only take turns with
+    it. The commit, which waits for the disk, runs in a thread of its own, and so does a batch with a `heavy` operation.
+
+    `apply` runs inside a transaction and gives one outcome an operation: a value, or a GatewayError of an operation that
+    changed nothing. `settle` runs in the event loop after the commit, in the order of the operations, before any caller
+    goes on.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class GroupCommit(Generic[Operation]):
         connection: sqlite3.Connection,
         apply: Callable[[sqlite3.Connection, Sequence[Operation]], list[Outcome]],
         settle: Callable[[Operation, Outcome], None],
+        heavy: Callable[[Operation], bool] = lambda _: False,
     ) -> None:
         self._connection = connection
         self._apply = apply
         self._settle = settle
+        self._heavy = heavy
         self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._writing = False
         self._closed = False
@@ -79,9 +84,9 @@ class GroupCommit(Generic[Operation]):
 
     def _write(self) -> None:
         batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-        written = asyncio.get_running_loop().run_in_executor(
-            self._thread, self._transaction, [operation for operation, _ in batch]
-        )
+        operations = [operation for operation, _ in batch]
+        outcomes = None if any(map(self._heavy, operations)) else self._begin(operations)
+        written = asyncio.get_running_loop().run_in_executor(self._thread, self._end, operations, outcomes)
         written.add_done_callback(lambda done: self._finish(batch, done.result()))
 
     def _finish(self, batch: list[tuple[Operation, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
@@ -100,17 +105,35 @@ class GroupCommit(Generic[Operation]):
             else:
                 future.set_result(outcome)
 
-    def _transaction(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def _begin(self, operations: Sequence[Operation]) -> list[Outcome] | None:
+        """The outcomes of the operations, which are still to be committed; None where the transaction failed."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = self._apply(self._connection, operations)
-            self._connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it was, its caller is told and the writer lives on
+            return self._apply(self._connection, operations)
+        except Exception:  # noqa: BLE001 - whatever it was, `_end` meets it again and tells its caller
             self._roll_back()
-            if len(operations) > 1:
-                return [self._transaction([operation])[0] for operation in operations]
-            return [error if isinstance(error, GatewayError) else database_error(error)]
-        return outcomes
+            return None
+
+    def _end(self, operations: Sequence[Operation], outcomes: list[Outcome] | None) -> list[Outcome]:
+        """Commit what has begun; what has not, or cannot be committed, is tried again one by one."""
+        if outcomes is not None:
+            try:
+                self._connection.execute("COMMIT")
+            except Exception:  # noqa: BLE001 - as above
+                self._roll_back()
+            else:
+                return outcomes
+        return [self._alone(operation) for operation in operations]
+
+    def _alone(self, operation: Operation) -> Outcome:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            (outcome,) = self._apply(self._connection, [operation])
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - its caller is told, and the writer lives on
+            self._roll_back()
+            return error if isinstance(error, GatewayError) else database_error(error)
+        return outcome
 
     def _roll_back(self) -> None:
         try:

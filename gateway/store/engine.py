@@ -28,6 +28,7 @@ class Change(NamedTuple):
 
     write: Callable[[sqlite3.Connection], Any]
     settle: Callable[[Any], None]
+    heavy: bool = False  # takes long enough to keep the event loop from others
 
 
 def _apply(connection: sqlite3.Connection, operations: Sequence[Arrival | Change]) -> list[Any]:
@@ -41,6 +42,10 @@ def _change(connection: sqlite3.Connection, change: Change) -> Any:
         return change.write(connection)
     except GatewayError as refusal:  # raised before anything is written
         return refusal
+
+
+def _is_heavy(operation: Arrival | Change) -> bool:
+    return isinstance(operation, Change) and operation.heavy
 
 
 def _nothing(_outcome: Any) -> None:
@@ -61,7 +66,7 @@ class Engine:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._commit = GroupCommit[Arrival | Change](database.writer, _apply, self._settle)
+        self._commit = GroupCommit[Arrival | Change](database.writer, _apply, self._settle, _is_heavy)
         self._reader = ThreadPoolExecutor(1, "store-reader")
         self._closed = False
         self._arriving = 0
@@ -89,10 +94,14 @@ class Engine:
         return self._last_seq
 
     async def do(
-        self, write: Callable[[sqlite3.Connection], Result], settle: Callable[[Result], None] = _nothing
+        self,
+        write: Callable[[sqlite3.Connection], Result],
+        settle: Callable[[Result], None] = _nothing,
+        *,
+        heavy: bool = False,
     ) -> Result:
         """Change something durably; then, before anyone goes on, what follows in memory."""
-        return await self._commit.submit(Change(write, settle))  # type: ignore[no-any-return]
+        return await self._commit.submit(Change(write, settle, heavy))  # type: ignore[no-any-return]
 
     async def read(
         self, query: Callable[[sqlite3.Connection, *Arguments], Result], *arguments: *Arguments

@@ -245,7 +245,7 @@ class SqliteStore:
     async def forget(self, now: float) -> None:
         """Forget the jtis that have expired."""
         self._forgot_at = now
-        await self._engine.do(lambda connection: writes.forget_jtis(connection, now))
+        await self._engine.do(lambda connection: writes.forget_jtis(connection, now), heavy=True)
 
     async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
         """What was accepted in the current second, minute and day."""
@@ -258,6 +258,6 @@ class SqliteStore:
     async def erase(self, before: float) -> int:
         """Erase the content of what is settled, portion by portion."""
         erased = 0
-        while count := await self._engine.do(lambda connection: writes.erase(connection, before, PORTION)):
+        while count := await self._engine.do(lambda c: writes.erase(c, before, PORTION), heavy=True):
             erased += count
         return erased

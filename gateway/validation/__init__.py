@@ -13,10 +13,18 @@ from gateway.validation import coherence, structure, terms
 from gateway.validation.checks import check
 from gateway.validation.structure import is_valid
 
-__all__ = ["check", "is_valid", "judge"]
+__all__ = ["accepts", "check", "is_valid", "judge"]
 
 MAX_ISSUES = 200
 MAX_COUNTED = 1_000  # beyond, counting costs more than the number says
+
+
+def accepts(message: Message, *, strict_codes: bool = False) -> bool:
+    """Whether `judge` would find no error, for the plain messages that nearly all are. False says nothing: ask `judge`.
+
+    Warnings are not looked for: they change no verdict.
+    """
+    return not strict_codes and is_valid(message) and coherence.is_plain(message)
 
 
 def judge(message: Message, *, strict_codes: bool = False) -> tuple[Issue, ...]:

@@ -19,7 +19,35 @@ HEALTH_PREFIX = "fr.health"  # the Hub asks the distributionID's prefix of healt
 ADDRESS: Place = ("descriptor", "explicitAddress", "explicitAddressValue")
 KINDS = ("Report", "Update", "Cancel", "Ack", "Error")  # another word is the structure's matter
 STATUSES = ("Actual", "Exercise")
+PLAIN_KINDS = frozenset({"Report", "Update", "Cancel"})
+ANSWERS = frozenset({"RC-REF", "RS-ERROR"})
 BODY_IDS = ("caseId", "distributionID", "referencedDistributionID")
+
+
+def is_plain(message: Message) -> bool:
+    """Whether a message obeys every rule in the plainest way. False says nothing: `issues` looks closer."""
+    envelope, header = message.envelope, message.header
+    try:
+        recipient = header["recipient"]
+        return (
+            header["messageId"] == envelope.distribution_id
+            and header["sentAt"] == envelope.date_time_sent
+            and header["kind"] == envelope.distribution_kind
+            and header["status"] == envelope.distribution_status
+            and envelope.distribution_kind in PLAIN_KINDS
+            and message.message_type not in ANSWERS
+            and _behind_scheme(header["sender"]["URI"]) == envelope.sender_id
+            and len(recipient) == 1
+            and _behind_scheme(recipient[0]["URI"]) == envelope.address
+            and envelope.distribution_id.partition("_")[0] == envelope.sender_id
+            and _sound(envelope.distribution_id)
+            and _sound(envelope.address)
+            and _sound(message.body["caseId"])
+            and datetime.fromisoformat(envelope.date_time_sent)
+            <= datetime.fromisoformat(envelope.date_time_expires)
+        )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
 
 
 def issues(message: Message) -> Iterator[Issue]:
