@@ -4,7 +4,9 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: install install-test sandbox test check format bench clean
+KILLS ?= 30
+
+.PHONY: install install-test sandbox test check format bench chaos coverage clean
 
 install: .venv/.installed
 .venv/.installed: pyproject.toml uv.lock
@@ -40,6 +42,13 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
+
+chaos: install
+	$(BIN)/python -m bench.kill --kills $(KILLS)
+
+coverage: install-test
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report
 
 clean:
 	rm -rf .venv .sandbox tests/judges/node_modules

@@ -45,7 +45,12 @@ def options(
 
 @cli.command()
 def serve() -> None:
-    """Serve in production. Settings come from GATEWAY_* environment variables; `gateway settings` lists them."""
+    """Serve in production. Settings come from GATEWAY_* environment variables; `gateway settings` lists them.
+
+    Everything that `gateway check` looks at is looked at first, and compiled on the way: a fault refuses to start.
+    """
+    if findings := check_all(os.environ):
+        raise ConfigurationError("\n".join(findings))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(service.serve(settings.load(os.environ)))
 

@@ -19,10 +19,19 @@ class Correspondence:
 
 
 def reference(
-    about: Correspondence, now: float, step: str | None = None, refused: bool | None = None
+    about: Correspondence,
+    now: float,
+    step: str | None = None,
+    refused: bool | None = None,
+    version: str = "v3",
 ) -> JsonObject:
-    """An RC-REF (EDXL-DE kind Ack) of model v3. The same question gives the same distributionID."""
+    """An RC-REF (EDXL-DE kind Ack). The same question gives the same distributionID.
+
+    `step` and `refused` came with model v3; in an older one they are left out.
+    """
     body: JsonObject = {"distributionID": about.refers_to}
+    if version != "v3":
+        step = refused = None
     if refused is not None:
         body["refused"] = refused
     if step is not None:

@@ -13,7 +13,7 @@ from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
 from gateway.observability import log
-from gateway.parameters import integer
+from gateway.parameters import MAX_CURSOR, integer
 from gateway.runtime import Runtime, authenticate
 from gateway.views import item_json
 
@@ -27,7 +27,7 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
     publisher = await authenticate(runtime, request, SCOPE)
     wait = integer(request, "wait", 0, 0, runtime.settings.long_poll_max)
     limit = integer(request, "limit", 100, 1, 1_000)
-    cursor = integer(request, "cursor", 0, 0, 2**62)
+    cursor = integer(request, "cursor", 0, 0, MAX_CURSOR)
     items = await runtime.store.read_inbox(publisher.id, cursor, limit)
     if not items and wait:
         await runtime.store.wait_inbox(publisher.id, cursor, wait)
@@ -98,7 +98,7 @@ def answer_to(publisher: Publisher, item: InboxItem, wish: JsonObject, now: floa
     if not wish.get("reference", True) or delivery.message_type in facts.REFERENCES:
         return None
     about = answers.Correspondence(delivery.recipient, delivery.sender, delivery.distribution_id)
-    document = answers.reference(about, now, wish.get("step"), wish.get("refused"))
+    document = answers.reference(about, now, wish.get("step"), wish.get("refused"), delivery.model_version)
     body = edxl.encode(document, edxl.JSON, delivery.model_version).content
     return Submission(
         publisher.id,
