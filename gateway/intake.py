@@ -33,8 +33,16 @@ def from_bundle(body: bytes) -> Message:
         ) from None
     problems = translation.canonical_issues(bundle)
     if problems:
-        raise Refused(*(Issue(ErrorKind.SCHEMA, problem) for problem in problems))
+        raise Refused(*(_not_canonical(problem) for problem in problems))
     try:
         return edxl.message(translation.from_fhir(bundle), translation.describe(bundle).model_version)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.SCHEMA, error.reason, error.path)) from None
+
+
+def _not_canonical(path: str) -> Issue:
+    where = f"at {path}" if path else "as a whole"
+    told = f"The Bundle is not the canonical one {where}. Compare it with what $translate?to=fhir makes of the message."
+    return Issue(
+        ErrorKind.SCHEMA, told, path, "/" + path.replace(".", "/").replace("[", "/").replace("]", "")
+    )

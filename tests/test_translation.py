@@ -76,7 +76,7 @@ def cases_of(message_type: str, version: str) -> list[JsonObject]:
 def test_the_cases_of_a_type_have_every_leaf(message_type: str, version: str) -> None:
     made = tables.translator(message_type, version)
     assert made is not None
-    told = set(HEADER_ONLY)
+    told: set[tuple[str, ...]] = set(HEADER_ONLY)
     for document in cases_of(message_type, version):
         told |= set(_leaves({**document, "message": at(document, MESSAGE)}))
     leaves = {row.leaf for row in made.plan.rows.values()}
@@ -126,12 +126,31 @@ def seeded_documents(message_type: str, version: str, count: int) -> Iterator[Js
         yield enveloped(root.name, seeded(root, rng, chance=rng.choice((0.1, 0.4, 0.7, 1))))
 
 
+def dangling(bundle: JsonObject) -> list[str]:
+    """The references to contained resources that are not there."""
+    found = []
+    for entry in bundle["entry"]:
+        told = {f"#{inner['id']}" for inner in entry["resource"].get("contained", ())}
+        found += [text for text in _references(entry["resource"]) if text[0] == "#" and text not in told]
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for child in value:
+            yield from _references(child)
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from [child] if name == "reference" and isinstance(child, str) else _references(child)
+
+
 def check_round_trip(document: JsonObject, version: str = "v3") -> None:
     before = said(document)
     bundle = translation.to_fhir(message(document, version))
     assert said(document) == before, "the message was changed"
     received = orjson.loads(orjson.dumps(bundle))
     assert translation.canonical_issues(received) == ()
+    assert dangling(received) == []
     assert said(translation.from_fhir(received)) == before
     again = message(copy.deepcopy(document), version)
     assert orjson.dumps(translation.to_fhir(again)) == orjson.dumps(bundle)

@@ -51,9 +51,9 @@ def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
     found: list[Reference] = []
     _references(kind.element, (), found)
     for other in plan.kinds:
-        for target, element, item in other.items:
+        for target, steps, item in other.items:
             if target == kind.name:
-                _listed(item, ((element, True),), other.name, found)
+                _listed(item, tuple((step.name, True) for step in steps), other.name, found)
     return Judge(kind.name, schema, schema.is_valid, _checker(found))
 
 

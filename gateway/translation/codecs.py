@@ -88,6 +88,19 @@ def json_back(text: str) -> Any:
     return orjson.loads(base64.b64decode(text, validate=True))
 
 
+NUMBER_TEXT = r"^(0|[1-9][0-9]{0,5})(\.[0-9]{0,2}[1-9])?$"
+
+
+def number_text_to(text: str) -> float:
+    """A number that the sender wrote as text."""
+    return float(text) if "." in text else int(text)
+
+
+def number_text_back(number: float) -> str:
+    """The number as the shortest text."""
+    return str(int(number)) if number == int(number) else str(number)
+
+
 _QUANTITY = {
     "type": "object",
     "required": ["value", "system", "code"],
@@ -99,6 +112,7 @@ _QUANTITY = {
         "code": {"enum": list(_AGE_LETTERS)},
     },
 }
+_INTEGER = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
 BASE64 = {"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}
 
 CODECS: Mapping[str, Codec] = {
@@ -110,7 +124,15 @@ CODECS: Mapping[str, Codec] = {
     "number": Codec({"type": "number"}, {"type": "number"}),
     "boolean": Codec({"type": "boolean"}, {"type": "boolean"}),
     # draft 4: 100.0 is no integer
+    "integer": Codec(_INTEGER, _INTEGER),
     "digits": Codec({"type": "integer"}, {"type": "string", "pattern": "^(0|-?[1-9][0-9]*)$"}, str, int),
+    "number-text": Codec(
+        {"type": "string", "pattern": NUMBER_TEXT},
+        {"type": "number", "minimum": 0},
+        number_text_to,
+        number_text_back,
+    ),
+    "icd-10": _pattern(r"^[A-Z][0-9]{2}(\.?[0-9]{1,2})?$"),
     "age": Codec(
         {"type": "string", "pattern": "^P(0|[1-9][0-9]{0,2})[YMWD]$"},
         _QUANTITY,
@@ -151,7 +173,13 @@ def addressed(uri: str | None, address: str | None) -> str | None:
     return address if uri and address and uri.rpartition(":")[2] == address else None
 
 
-CONTACT_SYSTEMS = {"TEL": "phone", "FAX": "fax", "EMAIL": "email", "MSS": "email", "WEB": "url"}
+CONTACT_SYSTEMS = {"TEL": "phone", "FAX": "fax", "EMAIL": "email", "MSS": "email", "WEB": "url"} | {
+    "PHNADD": "phone",  # from here the words of EMSI (ISO/TR 22351)
+    "FAXADD": "fax",
+    "EMLADD": "email",
+    "WWWADD": "url",
+    "FTPADD": "url",
+}
 
 
 def contact_system(kind: str | None, value: str | None) -> str | None:
@@ -161,9 +189,29 @@ def contact_system(kind: str | None, value: str | None) -> str | None:
 
 def newest_status(states: list[JsonObject] | None) -> str | None:
     """The status of the newest of a vehicle's states, the last said of several at one instant."""
-    told = [s for s in states or () if "datetime" in s and "status" in s]
-    newest = max(reversed(told), key=lambda state: datetime.fromisoformat(state["datetime"]), default=None)
-    return newest and newest["status"]
+    told = [(s["datetime"], s["status"]) for s in states or () if "datetime" in s and "status" in s]
+    newest = max(reversed(told), key=lambda state: datetime.fromisoformat(state[0]), default=(None, None))
+    return newest[1]
+
+
+def either(first: str | None, second: str | None) -> str | None:
+    """The first that is there."""
+    return first or second
+
+
+def in_order(start: str | None, end: str | None) -> bool:
+    """A Period (invariant per-1) may hold both: the end is not before the start."""
+    return start is None or end is None or datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+
+
+def _only(name: str) -> Callable[[list[JsonObject] | None, str | None], Any]:
+    """One coordinate of a list of one point in WGS 84, None where there are more points or another system."""
+
+    def coordinate(points: list[JsonObject] | None, system: str | None) -> Any:
+        sure = points and len(points) == 1 and (system is None or re.fullmatch("EPSG[:-]4326", system))
+        return points[0].get(name) if points and sure else None
+
+    return coordinate
 
 
 DERIVATIONS: Mapping[str, Callable[..., Any]] = {
@@ -175,7 +223,13 @@ DERIVATIONS: Mapping[str, Callable[..., Any]] = {
     "contact-system": contact_system,
     "newest-status": newest_status,
     "header-uuid": identifiers.header_uuid,
+    "either": either,
+    "in-order": in_order,
+    "only-latitude": _only("LAT"),
+    "only-longitude": _only("LONG"),
+    "only-altitude": _only("HEIGHT"),
 }
+NUMBERS = frozenset({"only-latitude", "only-longitude", "only-altitude"})
 ALWAYS_SAID = frozenset({"ack-code", "endpoint", "hubex", "header-uuid"})  # never None
 
 

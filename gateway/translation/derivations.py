@@ -60,10 +60,16 @@ def _expression(to: Variables, value: Derived) -> tuple[str, bool]:
             return _source_path(to, to.plan.kind(value.place)), True
         case "map":
             default = to.plan.maps[value.names[0]].get("*")
-            return f"M_{safe(value.names[0])}.get({arguments[0]}, {default!r})", default is not None
+            found = f"M_{safe(value.names[0])}.get({arguments[0]}, {default!r})"
+            if len(arguments) > 1:
+                return f"{found} if {arguments[1]} is not None else None", False
+            return found, default is not None
         case "if":
             there = " or ".join(f"{name} is not None" for name in arguments)
             return f"{value.names[0]!r} if {there} else None", False
+        case "unless":
+            absent = " and ".join(f"{name} is None" for name in arguments)
+            return f"{value.names[0]!r} if {absent} else None", False
         case "find":
             return f"{lookup(*value.names)}.get({arguments[0]})", False
         case "find-or":

@@ -7,17 +7,19 @@ One line is one statement; indentation is for the eye only; `#` starts a comment
     block NAME $p ...  /  end           lines to be used again; `use NAME value ...` puts them here
     include FILE                        another table, relative to the tables' root; its paths start at the document
     at PATH                             where this table's message paths start
-    resource NAME TYPE [for LIST[]] [when PATH]
-                                        one FHIR resource, or one for each item of the list; `when` = only if PATH is there
+    resource NAME TYPE [for LIST[]] [when PATH|PATH...]
+                                        one FHIR resource, or one for each item of the list; `when` = only if a PATH is there
       PATH   ELEMENT [CODEC] [required | else VALUE | unless PATH] [only [TEST PATH ...]]
                                         a two-way row; where the message is silent, `required` writes a data-absent-reason
                                         and `else` a value that is read as silence; `unless` leaves out what equals the
                                         other path; `only`: the leaf is said here if the codec can hold
-                                        it and the test holds, else by its next row
+                                        it and the test holds, else by its next row; the test is a function,
+                                        or a code map that must have the path's code
       =  ELEMENT  VALUE ["display"]     a constant beside what else its element holds; `SYSTEM#code` is a whole Coding
       =! ELEMENT  VALUE ["display"]     a constant that is there even where its element holds nothing else
       >  ELEMENT  FUNCTION ARGS         derived: written, never read
-      +  NAME.ELEMENT  k=v ...          derived: this resource is listed in another one; `@self` its URL, `@n` its index
+      +  NAME.ELEMENT  k=v ...          derived: this resource is listed in another one; `@self` its URL, `@n` its index;
+                                        `NAME.ELEMENT[k=v,...].ELEMENT`: in a list of that one's list item
 
 Paths are relative to `at`, inside a resource that is `for` a list to its item; a leading `/` starts at the document.
 """
@@ -136,7 +138,7 @@ def _resource(name: str, kind: str, options: list[str], context: _Context) -> Re
     if "for" in told:
         resource.anchor = context.at + message_path(told.pop("for"))
     if "when" in told:
-        resource.when = _absolute(told.pop("when"), context, resource)
+        resource.when = tuple(_absolute(path, context, resource) for path in told.pop("when").split("|"))
     if told:
         raise NotationError(f"unknown option {next(iter(told))!r}")
     return resource
@@ -158,11 +160,16 @@ def _add(words: list[str], context: _Context, resource: Resource) -> None:
             resource.values.append(_derived(element, function, arguments, context, resource))
         case ["+", target, *pairs]:
             name, _, element = target.partition(".")
+            steps = element_path(element, names)
+            if len(steps) > 2 or (len(steps) == 2 and not steps[0].listed):
+                raise NotationError(
+                    f"{target!r} is not a list of a resource, nor a list in an item of such a list"
+                )
             items = tuple(
                 (element_path(key, names), int(value) if value.isdecimal() else constant(value, [], names))
                 for key, value in map(_pair, pairs)
             )
-            resource.listings.append(Listing(context.place, name, element, items))
+            resource.listings.append(Listing(context.place, name, steps, items))
         case [left, right, *options]:
             for path, element, *rest in expand((left, right, *options)):
                 resource.values.append(_row(path, element, rest, context, resource))

@@ -40,9 +40,12 @@ Steps = tuple[Step, ...]
 
 
 def message_path(text: str) -> Path:
-    """`a.b[].c` as `("a", "b", "[]", "c")`; `.` is the anchor itself."""
+    """`a.b[].c` as `("a", "b", "[]", "c")`; `.` is the anchor itself; `c#0` the leaf where it is said in its first home."""
     if text == ".":
         return ()
+    text, hash_, home = text.partition("#")
+    if hash_:
+        return (*message_path(text), f"#{int(home)}")
     path: list[str] = []
     for part in text.split("."):
         name = part.removesuffix(EACH)
@@ -50,6 +53,11 @@ def message_path(text: str) -> Path:
             raise NotationError(f"{text!r} is not a message path")
         path += [name, EACH] if part.endswith(EACH) else [name]
     return tuple(path)
+
+
+def leaf_of(path: Path) -> Path:
+    """The leaf of a path that may name one of its homes."""
+    return path[:-1] if path and path[-1].startswith("#") else path
 
 
 def spell(path: Path) -> str:

@@ -1,11 +1,11 @@
 """Binds a table to the shape of its messages: one tree of elements for each kind of resource."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import ConfigurationError
 from gateway.translation.codecs import DERIVATIONS, Codec, Codecs
-from gateway.translation.paths import EACH, NotationError, Path, Step, Steps, spell
+from gateway.translation.paths import EACH, NotationError, Path, Step, Steps, leaf_of, spell
 from gateway.translation.rows import NAMES_OF, Derived, Fixed, Resource, Row, Table
 from gateway.translation.shape import Shape
 
@@ -33,7 +33,7 @@ class Items:
     """A list element. `listed` items are added by other resources."""
 
     slices: list[Slice] = field(default_factory=list)
-    listed: list[Element] = field(default_factory=list)
+    listed: list[Slice] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,16 @@ class Kind:
     type: str
     profile: str
     anchor: Path
-    when: Path | None
+    when: tuple[Path, ...]
     element: Element
     meta: Element  # constants beside the profile
-    items: tuple[tuple[str, str, Element], ...]  # (resource, list element, item)
+    items: tuple[tuple[str, Steps, Element], ...]  # (resource, list element, item)
 
     @property
     def place(self) -> Path:
         """Where in the document it comes from: what its source-path spells."""
-        return self.when if self.when and self.when[: len(self.anchor)] == self.anchor else self.anchor
+        inner = len(self.when) == 1 and self.when[0][: len(self.anchor)] == self.anchor
+        return self.when[0] if inner else self.anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,14 @@ def bind(table: Table, shape: Shape) -> Plan:
     rows: dict[Path, Row] = {}
     codecs: dict[Path, Codec] = {}
     for resource in table.resources.values():
-        _number_homes(resource, rows)
+        _number_homes(resource, rows, table.maps)
         for value in resource.values:
             if isinstance(value, Row):
                 codecs[value.key] = codecs[value.leaf] = _codec(value, table, shape)
             elif isinstance(value, Derived):
                 _check_derived(value, table, shape)
     told = {row.leaf for row in rows.values()}
+    _check_homes(table, rows)
     missing = [spell(path) for path in shape.leaves() if path not in told]
     if missing:
         raise ConfigurationError(f"{table.file}: no row for {', '.join(missing)}")
@@ -98,14 +100,23 @@ def bind(table: Table, shape: Shape) -> Plan:
     return Plan(shape, kinds, rows, codecs, table.maps)
 
 
-def _number_homes(resource: Resource, rows: dict[Path, Row]) -> None:
+def _check_homes(table: Table, rows: Mapping[Path, Row]) -> None:
+    """Derived values may name a home of a leaf; the leaf must have it."""
+    for resource in table.resources.values():
+        for value in resource.values:
+            for path in value.paths if isinstance(value, Derived) else ():
+                if path != leaf_of(path) and path not in rows:
+                    raise ConfigurationError(f"{value.place}: {spell(path)} is no home of the leaf")
+
+
+def _number_homes(resource: Resource, rows: dict[Path, Row], maps: Mapping[str, object]) -> None:
     """Adds a resource's rows. A leaf has one home, or several of which all but the last have a test."""
     for at, value in enumerate(resource.values):
         if isinstance(value, Row):
             before = [row for row in rows.values() if row.leaf == value.leaf]
             if not all(row.only for row in before):
                 raise ConfigurationError(f"{value.place}: {spell(value.leaf)} has a row already")
-            if value.only and value.only[0] not in {"", *DERIVATIONS}:
+            if value.only and value.only[0] not in {"", *DERIVATIONS, *maps}:
                 raise ConfigurationError(f"{value.place}: there is no function {value.only[0]}")
             row = resource.values[at] = replace(value, home=len(before))
             rows[row.key] = row
@@ -121,18 +132,19 @@ def _codec(row: Row, table: Table, shape: Shape) -> Codec:
     except (KeyError, ValueError) as error:
         raise ConfigurationError(f"{row.place}: codec {row.codec}: {error}") from error
     takes = codec.domain.get("type", "string")
-    if found.type not in {"object": {"open"}, "integer": {"integer", "number"}}.get(takes, {takes}):
+    numbers = {"integer", "number"}
+    if found.type not in {"object": {"open"}, "integer": numbers, "number": numbers}.get(takes, {takes}):
         raise ConfigurationError(f"{row.place}: {spell(row.leaf)} is {found.type}, {row.codec} takes {takes}")
     return codec
 
 
 def _check_derived(value: Derived, table: Table, shape: Shape) -> None:
     for path in value.paths:
-        if shape.at(path) is None:
+        if shape.at(leaf_of(path)) is None:
             raise ConfigurationError(f"{value.place}: the schema has no {spell(path)}")
     if value.function not in NAMES_OF and value.function not in DERIVATIONS:
         raise ConfigurationError(f"{value.place}: there is no function {value.function}")
-    if value.function == "if":
+    if value.function in {"if", "unless"}:
         return
     known = table.maps if value.function == "map" else table.resources
     for name in value.names[::2]:  # find and find-or have a key between two resources
@@ -152,7 +164,7 @@ def _kind(number: int, resource: Resource, table: Table, shape: Shape) -> Kind:
             _put(element, value.element, value, _sources(leaf, resource.anchor))
         except NotationError as error:
             raise ConfigurationError(f"{value.place}: {error}") from error
-    for place in (resource.anchor, resource.when):
+    for place in (resource.anchor, *resource.when):
         if place and shape.at(place) is None:
             raise ConfigurationError(f"resource {resource.name}: the schema has no {spell(place)}")
     name = f"message-{table.names['TYPE'].lower()}" if resource.type == "Bundle" else resource.name
@@ -179,12 +191,27 @@ def _item(values: tuple[tuple[Steps, object], ...], place: str) -> Element:
 def _listings(kinds: tuple[Kind, ...]) -> None:
     by_name = {kind.name: kind for kind in kinds}
     for kind in kinds:
-        for target, name, item in kind.items:
+        for target, steps, item in kind.items:
             if target not in by_name:
                 raise ConfigurationError(f"resource {kind.name}: there is no resource {target}")
-            items = by_name[target].element.fields.setdefault(name, Items())
+            element = by_name[target].element
+            for step in steps[:-1]:
+                element = _filled(element, step)
+            items = element.fields.setdefault(steps[-1].name, Items())
             assert isinstance(items, Items)
-            items.listed.append(item)
+            items.listed.append(Slice(steps[-1], item))
+
+
+def _filled(element: Element, step: Step) -> Element:
+    """The item of a list that holds what other resources list in it."""
+    items = element.fields.setdefault(step.name, Items())
+    assert isinstance(items, Items)
+    known = next((part for part in items.listed if part.step == step), None)
+    if known is None:
+        known = Slice(step, _new(step))
+        items.listed.append(known)
+    assert isinstance(known.content, Element)
+    return known.content
 
 
 def _sources(leaf: Path, anchor: Path) -> tuple[Path, ...]:

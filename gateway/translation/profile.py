@@ -6,7 +6,7 @@ Closed: what no table names is not canonical. A server may add `id` and its own 
 from typing import Any
 
 from gateway.model import JsonObject
-from gateway.translation.codecs import ALWAYS_SAID, BASE64, URL
+from gateway.translation.codecs import ALWAYS_SAID, BASE64, NUMBERS, URL
 from gateway.translation.paths import spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
 from gateway.translation.rows import Derived, Fixed, Row
@@ -80,8 +80,10 @@ def _schema(plan: Plan, content: Element | Items | Value) -> JsonObject:
             return _leaf(plan, content)
         case Derived(function="source-path"):
             return {"type": "string", "pattern": _source_path(plan.kind(content.place))}
-        case Derived(function="if"):
+        case Derived(function="if" | "unless"):
             return {"enum": [content.names[0]]}
+        case Derived() if content.function in NUMBERS:
+            return {"type": "number"}
         case _ if content.function == "map":
             return {"enum": sorted(set(plan.maps[content.names[0]].values()))}
         case _:
@@ -137,7 +139,7 @@ def _element_always(plan: Plan, element: Element) -> bool:
 
 def _never_silent(plan: Plan, value: Derived) -> bool:
     if value.function == "map":
-        return "*" in plan.maps[value.names[0]]
+        return len(value.paths) == 1 and "*" in plan.maps[value.names[0]]
     return value.function in ALWAYS_SAID or value.function == "source-path"
 
 
@@ -151,7 +153,7 @@ def _items(plan: Plan, items: Items) -> JsonObject:
     ]
     if needed:
         schema["allOf"] = needed
-    parts += [_listed(item) for item in items.listed]
+    parts += [_listed_content(part) for part in items.listed]
     schema["items"] = parts[0] if len(parts) == 1 else {"anyOf": parts}
     if not items.listed and all(part.source is None for part in items.slices):
         schema["maxItems"] = len(items.slices)
@@ -165,7 +167,9 @@ def _listed(item: Element) -> JsonObject:
         if isinstance(content, Element):
             properties[name] = _listed(content)
         elif isinstance(content, Items):
-            properties[name] = {"type": "array", "maxItems": 1, "items": _listed_content(content.slices[0])}
+            most = {} if content.listed else {"maxItems": 1}
+            inner = [_listed_content(part) for part in (*content.slices, *content.listed)]
+            properties[name] = {"type": "array", "minItems": 1, **most, "items": {"anyOf": inner}}
         else:
             properties[name] = _placeholder(content)
     return _closed(properties)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from gateway.translation.paths import Path, Steps
 
 # the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
-# ref RESOURCE; map MAP PATH; find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent);
-# if VALUE PATH... (the value where one of the paths is there)
-NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3, "if": 1}
+# ref RESOURCE; map MAP PATH [OTHER] (where OTHER is there); find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent);
+# if VALUE PATH... (the value where one of the paths is there); unless VALUE PATH... (where none is)
+NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3, "if": 1, "unless": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Listing:
 
     place: str
     target: str
-    element: str
+    element: Steps
     items: tuple[tuple[Steps, object], ...]
 
 
@@ -70,7 +70,7 @@ class Resource:
     name: str
     type: str
     anchor: Path = ()
-    when: Path | None = None
+    when: tuple[Path, ...] = ()  # it is there if one of them is; () = always
     values: list[Row | Fixed | Derived] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway.translation.lines import Lines, safe
-from gateway.translation.paths import EACH, Path
+from gateway.translation.paths import EACH, Path, Steps
 from gateway.translation.plan import Plan
 from gateway.translation.rows import Row
 from gateway.translation.shape import Shape
@@ -28,7 +28,10 @@ class Variables:
     derived: dict[int, tuple[str, str]] = field(default_factory=dict)  # id(Derived) -> expression, presence
     urls: dict[str, tuple[str, str]] = field(default_factory=dict)  # kind -> expression, presence
     indexes: dict[Path, str] = field(default_factory=dict)  # anchor -> the loop's index
-    lists: dict[tuple[str, str], str] = field(default_factory=dict)  # kind, list element -> its items so far
+    lookups: tuple[tuple[str, str], ...] = ()  # the (resource, key) pairs that resources are looked up by
+    lists: dict[tuple[str, Steps], str] = field(
+        default_factory=dict
+    )  # kind, list element -> its items so far
 
 
 def read_object(to: Variables, path: Path, shape: Shape, variable: str, present: str) -> list[str]:
@@ -45,10 +48,9 @@ def read_item(to: Variables, source: Path, item: str) -> None:
     """The same for one item of a list, which may be a bare value."""
     shape = to.plan.shape.at(source)
     assert shape is not None
+    to.variable[source], to.present[source] = item, ALWAYS
     if shape.fields:
         read_object(to, source, shape, item, ALWAYS)
-    else:
-        to.variable[source], to.present[source] = item, ALWAYS
     settle(to, source)
 
 
@@ -83,8 +85,11 @@ def settle(to: Variables, scope: Path) -> None:
         elif row.only is not None:
             left = _left(to, row)
             test = f"{left} is not None and D_{safe(row.codec)}({left})"
-            if row.only[0]:
-                test += f" and F_{safe(row.only[0])}({', '.join(to.variable[path] for path in row.only[1])})"
+            arguments = ", ".join(to.variable[path] for path in row.only[1])
+            if row.only[0] in to.plan.maps:
+                test += f" and M_{safe(row.only[0])}.get({arguments}) is not None"
+            elif row.only[0]:
+                test += f" and F_{safe(row.only[0])}({arguments})"
             _set(to, row.key, row.leaf, f"{left} if {test} else None")
         elif row.home:
             _set(to, row.key, row.leaf, _left(to, row))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from gateway.translation.derivations import all_derived, derive, lookup, lookups
 from gateway.translation.elements import Facts, element
-from gateway.translation.lines import safe
-from gateway.translation.paths import EACH, Path
-from gateway.translation.plan import Element, Kind, Plan
+from gateway.translation.lines import condition, safe
+from gateway.translation.paths import EACH, Path, Steps
+from gateway.translation.plan import Element, Items, Kind, Plan
 from gateway.translation.variables import ALWAYS, Variables, read_item, read_object, settle
 
 HTEST = "{'system': 'http://terminology.hl7.org/CodeSystem/v3-ActReason', 'code': 'HTEST', 'display': 'test health data'}"
@@ -17,7 +17,7 @@ def source(plan: Plan, *, strict: bool) -> str:
 
     The `strict` variant is for messages that have all that the schema requires.
     """
-    to = Variables(plan, strict, _used(plan))
+    to = Variables(plan, strict, _used(plan), lookups=tuple(lookups(plan)))
     to.out.add("entry = []")
     to.out.add("add = entry.append")
     top = plan.shape
@@ -25,7 +25,7 @@ def source(plan: Plan, *, strict: bool) -> str:
     read_object(to, (), envelope, "e", ALWAYS)
     read_object(to, ("message",), top.fields["message"], "m", ALWAYS)
     settle(to, ())
-    for kind_name, key in lookups(plan):
+    for kind_name, key in to.lookups:
         to.out.add(f"{lookup(kind_name, key)} = {{}}")
     for kind in plan.kinds:
         if kind.anchor.count(EACH) > 1:
@@ -38,7 +38,7 @@ def source(plan: Plan, *, strict: bool) -> str:
 def _used(plan: Plan) -> frozenset[Path]:
     paths = [path for row in plan.rows.values() for path in (row.leaf, *(row.only[1] if row.only else ()))]
     for kind in plan.kinds:
-        paths += [kind.anchor, kind.when or (), *(p for d in all_derived(kind.element) for p in d.paths)]
+        paths += [kind.anchor, *kind.when, *(p for d in all_derived(kind.element) for p in d.paths)]
     return frozenset(path[:at] for path in paths for at in range(1, len(path) + 1))
 
 
@@ -55,10 +55,24 @@ def _scope(to: Variables, scope: Path) -> None:
         elif kind.anchor in pending:
             pending.remove(kind.anchor)
             _anchored(to, kind.anchor)
-    for name, name_of_list in own:
-        variable = to.lists[name, name_of_list]
+    for name, steps in own:
+        variable = to.lists[name, steps]
         with to.out.block(f"if {variable}"):
-            to.out.add(f"r_{safe(name)}[{name_of_list!r}] = {variable}")
+            _fill(to, name, steps, variable)
+
+
+def _fill(to: Variables, name: str, steps: Steps, variable: str) -> None:
+    """Puts a list that other resources made where it belongs."""
+    resource, last = f"r_{safe(name)}", steps[-1].name
+    if len(steps) == 1:
+        to.out.add(f"{resource}[{last!r}] = {variable}")
+        return
+    items = to.plan.kind(name).element.fields[steps[0].name]
+    assert isinstance(items, Items)
+    item = next(part.content for part in items.listed if part.step == steps[0])
+    assert isinstance(item, Element)
+    made = element(to, item, frozenset(), [])
+    to.out.add(f"{resource}.setdefault({steps[0].name!r}, []).append({{**{made}, {last!r}: {variable}}})")
 
 
 def _anchored(to: Variables, anchor: Path) -> None:
@@ -69,13 +83,13 @@ def _anchored(to: Variables, anchor: Path) -> None:
         _scope(to, anchor)
 
 
-def _own_lists(to: Variables, kinds: list[Kind]) -> list[tuple[str, str]]:
+def _own_lists(to: Variables, kinds: list[Kind]) -> list[tuple[str, Steps]]:
     """Empty lists for what other resources will add to these kinds."""
     names = {kind.name for kind in kinds}
-    wanted = dict.fromkeys((target, name) for kind in to.plan.kinds for target, name, _ in kind.items)
+    wanted = dict.fromkeys((target, steps) for kind in to.plan.kinds for target, steps, _ in kind.items)
     own = [pair for pair in wanted if pair[0] in names]
     for pair in own:
-        to.lists[pair] = to.out.name(pair[1])
+        to.lists[pair] = to.out.name(pair[1][-1].name)
         to.out.add(f"{to.lists[pair]} = []")
     return own
 
@@ -90,10 +104,10 @@ def _url(to: Variables, kind: Kind) -> None:
     else:
         to.out.add(f"{_counter(kind)} += 1")
         url = f"f'{{b}}{kind.number:03x}{{{_counter(kind)}:09x}}'"
-    present = to.present[kind.when] if kind.when else ALWAYS
-    if present != ALWAYS:
-        url += f" if {present} is not None else None"
-    to.urls[kind.name] = (variable, ALWAYS if present == ALWAYS else variable)
+    present = {to.present[path] for path in kind.when} or {ALWAYS}
+    if ALWAYS not in present:
+        url += f" if {condition(present)} else None"
+    to.urls[kind.name] = (variable, ALWAYS if ALWAYS in present else variable)
     to.out.add(f"{variable} = {url}")
 
 
@@ -103,12 +117,17 @@ def _resource(to: Variables, kind: Kind) -> None:
         _emit(to, kind, url, frozenset())
     else:
         with to.out.block(f"if {url} is not None"):
-            _emit(to, kind, url, frozenset({frozenset({url}), frozenset({to.present[kind.when or ()]})}))
+            _emit(
+                to,
+                kind,
+                url,
+                frozenset({frozenset({url}), frozenset(to.present[path] for path in kind.when)}),
+            )
 
 
 def _emit(to: Variables, kind: Kind, url: str, known: Facts) -> None:
     derive(to, kind.element)
-    for name, key in lookups(to.plan):
+    for name, key in to.lookups:
         if name == kind.name:
             value, table = to.variable[(*kind.anchor, key)], lookup(name, key)
             to.out.add(f"{table}[{value}] = None if {value} in {table} else {url}")
@@ -125,8 +144,8 @@ def _emit(to: Variables, kind: Kind, url: str, known: Facts) -> None:
         to.out.add(f"r_{safe(kind.name)} = {body}")
         body = f"r_{safe(kind.name)}"
     to.out.add(f"add({{'fullUrl': {url}, 'resource': {body}}})")
-    for target, name, item in kind.items:
-        to.out.add(f"{to.lists[target, name]}.append({_listed(to, item, kind, url)})")
+    for target, steps, item in kind.items:
+        to.out.add(f"{to.lists[target, steps]}.append({_listed(to, item, kind, url)})")
 
 
 def _listed(to: Variables, item: Element, kind: Kind, url: str) -> str:
