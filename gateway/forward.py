@@ -16,10 +16,11 @@ from gateway import answers, edxl, intake, translation
 from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, GatewayError, Untranslatable
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
-from gateway.observability import BACKLOG, CORE_UP, FORWARD_SECONDS, FORWARDS, log
+from gateway.observability import BACKLOG, CORE_UP, FORWARD_SECONDS, FORWARDS, OLDEST, log
 from gateway.registry import RegistryHolder
 from gateway.store import Store
 
+MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
 IDLE_SECONDS = 1.0  # the longest time without a look at the clock: retries become due in silence
 
 
@@ -42,10 +43,11 @@ def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: fl
 
 
 def to_bundle(job: Outgoing) -> bytes:
-    """The canonical Bundle of a stored message, checked. Raises Untranslatable."""
+    """The canonical Bundle of a stored message, checked. Raises Untranslatable.
+
+    A Bundle that a publisher sent is made anew too: what was judged goes out, and nothing that stood beside it.
+    """
     stored = job.submission
-    if stored.media_type == intake.FHIR_JSON:
-        return stored.body
     bundle = translation.to_fhir(intake.decode(stored.body, stored.media_type, stored.model_version))
     problems = translation.canonical_issues(bundle)
     if problems:
@@ -109,7 +111,7 @@ def verdict(outcome: JsonObject) -> tuple[tuple[int, str], str]:
         causes.append(str(issue.get("diagnostics") or details.get("text") or issue.get("code") or ""))
         for coding in details.get("coding") or []:
             hub = known.get(str(coding.get("code")), hub)
-    return hub, "; ".join(filter(None, causes)) or "The core refused the message."
+    return hub, "; ".join(filter(None, causes))[:MAX_CAUSE] or "The core refused the message."
 
 
 async def give_up(way: Way, job: Outgoing, status: Status, hub: tuple[int, str], cause: str) -> str:
@@ -183,6 +185,7 @@ class Forwarder:
 
     async def _claim(self, room: int) -> list[Outgoing]:
         BACKLOG.set(self._store.backlog())
+        OLDEST.set(self._store.oldest_due_age(self._now()))
         try:
             return await self._store.claim(self._now(), room)
         except GatewayError as error:

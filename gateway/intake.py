@@ -1,7 +1,5 @@
 """Every body that a publisher may send, as a Message: EDXL-DE in its formats, and the canonical FHIR Bundle."""
 
-import orjson
-
 from gateway import edxl, translation
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import Message
@@ -25,12 +23,7 @@ def decode(body: bytes, media_type: str, model_version: str) -> Message:
 
 def from_bundle(body: bytes) -> Message:
     """The message that a canonical Bundle says, in the type and version that the Bundle names."""
-    try:
-        bundle = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(
-            Issue(ErrorKind.UNREADABLE, f"The body is not JSON in UTF-8: {error.msg} at byte {error.pos}.")
-        ) from None
+    bundle = edxl.parse(body)
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Refused(*(_not_canonical(problem) for problem in problems))

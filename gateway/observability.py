@@ -25,6 +25,7 @@ DELIVERED = Counter(
     "gateway_delivered", "Messages put into an inbox", ["publisher", "message_type"], registry=METRICS
 )
 BACKLOG = Gauge("gateway_backlog", "Messages that wait to be forwarded", registry=METRICS)
+OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits longest", registry=METRICS)
 CORE_UP = Gauge(
     "gateway_core_up", "1 when the last answer of the core was a verdict, 0 in an outage", registry=METRICS
 )
@@ -43,8 +44,25 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> No
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=stream is None,
     )
-    library = '{"event":"library","logger":"%(name)s"}'
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=library, force=True)
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(LibraryLine())
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[libraries], force=True)
+
+
+class LibraryLine(logging.Formatter):
+    """A library's log record: who and, of an exception, type and place. Its text and traceback may quote a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object."""
+        event: structlog.typing.EventDict = {
+            "event": "library",
+            "logger": record.name,
+            "level": record.levelname.lower(),
+        }
+        if record.exc_info:
+            event["exc_info"] = record.exc_info[1]
+            _name_the_exception(event)
+        return orjson.dumps(event).decode()
 
 
 class Lines:

@@ -10,7 +10,8 @@ import pytest
 from gateway.errors import Unavailable
 from gateway.store import open_store
 from gateway.store.commit import BATCH, GroupCommit
-from tests.store_samples import LIMIT, NOW, submission, url
+from tests.store_samples import LIMIT, NOW, opened, submission, url
+from tests.test_store_sqlite import writer
 
 # group commit
 
@@ -79,3 +80,43 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await store.get("north", "0" * 32)
     assert not await store.is_writable(NOW)
+
+
+async def test_a_batch_whose_commit_fails_is_tried_again_one_by_one(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)
+    connection.executescript(
+        "PRAGMA foreign_keys = ON; CREATE TABLE known (n INTEGER PRIMARY KEY); INSERT INTO known VALUES (1), (3);"
+        "CREATE TABLE numbers (n INTEGER REFERENCES known DEFERRABLE INITIALLY DEFERRED);"
+    )
+
+    def apply(connection: sqlite3.Connection, operations: Sequence[int]) -> list[int | Exception]:
+        for number in operations:
+            connection.execute("INSERT INTO numbers VALUES (?)", (number,))
+        return list(operations)
+
+    commit = GroupCommit[int](connection, apply, lambda _number, _outcome: None)
+    outcomes = await asyncio.gather(*(commit.submit(n) for n in (1, 2, 3)), return_exceptions=True)
+    assert [isinstance(outcome, sqlite3.IntegrityError) for outcome in outcomes] == [False, True, False]
+    await commit.close()
+    assert connection.execute("SELECT n FROM numbers ORDER BY n").fetchall() == [(1,), (3,)]
+    connection.close()
+
+
+async def test_messages_that_cannot_be_read_back_are_claimed_again_later(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        receipt = await store.enqueue(submission(1), NOW)
+    async with opened(tmp_path) as store:  # nothing is in memory now
+        writer(store).execute("ALTER TABLE contents RENAME TO hidden")
+        with pytest.raises(Unavailable, match="overloaded"):
+            await store.claim(NOW, 1)
+        writer(store).execute("ALTER TABLE hidden RENAME TO contents")
+        assert [job.id for job in await store.claim(NOW, 1)] == [receipt.id]
+
+
+async def test_marking_what_the_store_does_not_know_changes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        receipt = await store.enqueue(submission(1), NOW)
+        await store.mark_forwarded("0" * 32, NOW)
+        await store.mark_retry("0" * 32, NOW, NOW + 1)
+        assert await store.get("north", "0" * 32) is None
+        assert [job.id for job in await store.claim(NOW, 10)] == [receipt.id]
