@@ -1,6 +1,7 @@
 """The routes, in reading order."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -11,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import deliver, inbox, messages, oauth2, pages, receive, stream, translate
 from gateway.edge import Edge
-from gateway.errors import ErrorKind, Issue, Refused
-from gateway.runtime import Runtime
+from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.runtime import Runtime, identify
 
 Handler = Callable[[Runtime, Request], Awaitable[Response]]
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -20,10 +21,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/inbox", inbox.read_inbox),
     ("GET", "/v1/inbox/stream", stream.stream_inbox),
     ("POST", "/v1/inbox/{id}/ack", inbox.acknowledge),
-    ("GET", "/v1/messages/{id}", messages.read_message),
     ("GET", "/v1/messages", messages.list_messages),
     ("POST", "/v1/messages/$validate", receive.validate_message),
     ("POST", "/v1/messages/$translate", translate.translate_message),
+    ("GET", "/v1/messages/{id}", messages.read_message),
     ("GET", "/v1/quota", messages.read_quota),
     ("POST", "/core/$process-message", deliver.process_message),
     ("GET", "/openapi.yaml", pages.openapi_yaml),
@@ -38,28 +39,58 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One handler as an ASGI application."""
+    """The handlers of one path, by method, as an ASGI application."""
 
-    handler: Handler
+    handlers: Mapping[str, Handler]
     runtime: Runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; errors go up to the edge."""
-        response = await self.handler(self.runtime, Request(scope, receive))
+        request = Request(scope, receive)
+        handler = self.handlers.get(scope["method"])
+        if handler is None:
+            await look_who_calls(self.runtime, request)
+            allowed = ", ".join(self.handlers)
+            raise Refused(Issue(ErrorKind.METHOD, f"Use one of: {allowed}."), headers={"Allow": allowed})
+        response = await handler(self.runtime, request)
         await response(scope, receive, send)
 
 
-async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
-    """Every other path."""
-    raise Refused(Issue(ErrorKind.NOT_FOUND, "This path does not exist. See /openapi.yaml."))
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Every other path, as an ASGI application."""
+
+    runtime: Runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - it sends nothing
+        """Refuse the request (404)."""
+        await look_who_calls(self.runtime, Request(scope, receive))
+        raise Refused(Issue(ErrorKind.NOT_FOUND, "This path does not exist. See /openapi.yaml."))
+
+
+async def look_who_calls(runtime: Runtime, request: Request) -> None:
+    """Let a publisher's 404 and 405 carry its RateLimit headers too. Whether the token is good decides nothing here."""
+    with suppress(GatewayError):
+        await identify(runtime, request, "")
+
+
+def by_path() -> dict[str, dict[str, Handler]]:
+    """The handlers of each path in the order of ROUTES; what answers GET answers HEAD."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for method, path, handler in ROUTES:
+        paths.setdefault(path, {})[method] = handler
+        if method == "GET":
+            paths[path]["HEAD"] = handler
+    return paths
 
 
 def create_app(runtime: Runtime) -> ASGIApp:
     """The gateway's HTTP face over a running gateway."""
-    own = [Route(path, Endpoint(handler, runtime), methods=[method]) for method, path, handler in ROUTES]
+    # One route a path, whatever the method: a wrong method is refused here and never tried on a later path's pattern.
+    own = [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path().items()]
     assets = Mount("/docs/assets", StaticFiles(directory=pages.swagger_ui_assets()))
     routes: list[BaseRoute] = [*own, *oauth2.routes(runtime.authorization), assets]
-    router = Router(routes, default=nowhere, redirect_slashes=False)
+    router = Router(routes, default=Nowhere(runtime), redirect_slashes=False)
     return Edge(
         router, lambda publisher: runtime.quota.headers(publisher, runtime.now()), runtime.settings.fhir_base
     )

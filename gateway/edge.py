@@ -1,5 +1,6 @@
 """The outermost layer: ids and RateLimit headers on every answer, and errors turned into responses here alone."""
 
+import asyncio
 import random
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import outcome
-from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.errors import ErrorKind, GatewayError, Issue, Refused, Unavailable
 from gateway.headers import header
 from gateway.model import Publisher
 from gateway.observability import REFUSED, log
@@ -20,6 +21,10 @@ from gateway.observability import request_id as request_id_var
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")  # W3C Trace Context, version 00
+STOPPING = Unavailable(
+    Issue(ErrorKind.OVERLOADED, "The gateway stops. Send the same request again."),
+    headers={"Retry-After": "5"},
+)
 RateLimitHeaders = Callable[[Publisher], list[tuple[bytes, bytes]]]
 
 
@@ -51,6 +56,11 @@ class Edge:
             await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
             log.info("client_disconnected")
+        except asyncio.CancelledError:
+            if not started:  # the grace of a stop is over; the server's own answer would be a bare 500
+                response = respond(STOPPING, header(scope, b"accept") or "", request_id, self._base)
+                await response(scope, receive, send_with_headers)
+            raise
         except Exception as error:  # noqa: BLE001 - the last line of defence
             if started:
                 log.error("answer_broken_off", exc_info=error)

@@ -56,8 +56,23 @@ async def acknowledge(runtime: Runtime, request: Request) -> Response:
             distribution_id=item.delivery.distribution_id,
             item=item.id,
         )
-    told = {"id": item.id, "acknowledged": True, "reference": answer.distribution_id if answer else None}
+        reference = answer.distribution_id if answer else None
+    else:
+        reference = await reference_sent(runtime, publisher, item, now)
+    told = {"id": item.id, "acknowledged": True, "reference": reference}
     return Response(orjson.dumps(told), media_type="application/json")
+
+
+async def reference_sent(runtime: Runtime, publisher: Publisher, item: InboxItem, now: float) -> str | None:
+    """The distributionID of the RC-REF that an earlier request sent for an item, None where it sent none."""
+    answer = answer_to(publisher, item, {}, now)
+    if answer is None:
+        return None
+    try:
+        found = await runtime.store.find_receipt(publisher.id, answer.distribution_id, answer.digest)
+    except Refused:  # it was sent, with another step or at another time
+        return answer.distribution_id
+    return answer.distribution_id if found else None
 
 
 def ack_wish(body: bytes) -> JsonObject:

@@ -7,12 +7,13 @@ from starlette.responses import Response
 import schemas
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Status, iso
-from gateway.parameters import choice, integer
+from gateway.parameters import choice, integer, text
 from gateway.runtime import Runtime, authenticate
 from gateway.views import receipt_json
 
 SCOPE = "message.read"
 JSON = "application/json"
+MAX_CASE_ID = 256  # characters
 TYPES = (*sorted({t for v in schemas.VERSIONS for t in schemas.ALL_ROOT_KEYS[v].values()}), *schemas.ALIASES)
 
 
@@ -35,7 +36,7 @@ async def list_messages(runtime: Runtime, request: Request) -> Response:
         publisher.id,
         status=choice(request, "status", tuple(Status)),
         message_type=schemas.ALIASES.get(wanted, wanted) if wanted else None,
-        case_id=request.query_params.get("case"),
+        case_id=text(request, "case", MAX_CASE_ID),
         cursor=request.query_params.get("cursor"),
         limit=integer(request, "limit", 100, 1, 1_000),
     )

@@ -8,40 +8,45 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.errors import GatewayError
 from gateway.model import Publisher
-from gateway.parameters import refuse
+from gateway.parameters import MAX_CURSOR, MAX_DIGITS, integer, refuse_header
 from gateway.runtime import Runtime, authenticate
 from gateway.views import item_json
 
 SCOPE = "inbox.read"
 KEEP_ALIVE_SECONDS = 15.0  # a comment keeps proxies from closing a silent stream
 BATCH = 100
+EVENT_STREAM = "text/event-stream"
+HEADERS = {"Cache-Control": "no-store"}
 
 
 async def stream_inbox(runtime: Runtime, request: Request) -> Response:
-    """`GET /v1/inbox/stream`: what waits, then what comes. `Last-Event-ID` goes on after an event; unacknowledged items
-    stay, so that a stream without it starts with the oldest.
+    """`GET /v1/inbox/stream`: what waits, then what comes. `Last-Event-ID` or `cursor` goes on after an event;
+    unacknowledged items stay, so that a stream without either starts with the oldest.
     """
     publisher = await authenticate(runtime, request, SCOPE)
-    cursor = last_event_id(request)
+    cursor = start(request)
+    if request.method == "HEAD":  # its answer has no body that could tell when the client goes
+        return Response(media_type=EVENT_STREAM, headers=HEADERS)
     return StreamingResponse(
-        events(runtime, request, publisher, cursor),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store"},
+        events(runtime, request, publisher, cursor), media_type=EVENT_STREAM, headers=HEADERS
     )
 
 
-def last_event_id(request: Request) -> int:
-    """The cursor after which to go on, 0 without the header. Raises Refused (400)."""
-    text = request.headers.get("last-event-id", "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise refuse("Last-Event-ID", "send the id of an event of this stream")
+def start(request: Request) -> int:
+    """The cursor after which to go on: `Last-Event-ID`, else the parameter `cursor`, else 0. Raises Refused (400)."""
+    cursor = integer(request, "cursor", 0, 0, MAX_CURSOR)
+    text = request.headers.get("last-event-id")
+    if text is None:
+        return cursor
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise refuse_header("Last-Event-ID", "send the id of an event of this stream")
     return int(text)
 
 
 async def events(
     runtime: Runtime, request: Request, publisher: Publisher, cursor: int
 ) -> AsyncIterator[bytes]:
-    """The stream's bytes, until the client goes or its token is no longer good."""
+    """The stream's bytes, until the client goes, its token is no longer good, or the gateway stops."""
     while await still_welcome(runtime, request):
         items = await runtime.store.read_inbox(publisher.id, cursor, BATCH)
         for item in items:
@@ -49,7 +54,8 @@ async def events(
             yield b"id: %d\nevent: message\ndata: %b\n\n" % (cursor, orjson.dumps(item_json(item)))
         if not items:
             yield b": waiting\n\n"
-            await runtime.store.wait_inbox(publisher.id, cursor, KEEP_ALIVE_SECONDS)
+            if not await runtime.store.wait_inbox(publisher.id, cursor, KEEP_ALIVE_SECONDS):
+                return
 
 
 async def still_welcome(runtime: Runtime, request: Request) -> bool:

@@ -10,7 +10,7 @@ from gateway.body import read_body
 from gateway.dry_run import FHIR, Target, single_items, translated
 from gateway.parameters import choice, refuse
 from gateway.runtime import Runtime, authenticate
-from gateway.versions import model_version
+from gateway.versions import deprecation, model_version
 
 
 async def translate_message(runtime: Runtime, request: Request) -> Response:
@@ -22,7 +22,8 @@ async def translate_message(runtime: Runtime, request: Request) -> Response:
     message = intake.decode(body, media_type, model_version(request, publisher.model_version))
     told = [translated(one, wanted) for one in single_items(message)]
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
-    return Response(orjson.dumps(answer), media_type="application/json")
+    headers = deprecation(runtime.settings, message.model_version)
+    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
 
 
 def target(request: Request, default_version: str) -> Target:

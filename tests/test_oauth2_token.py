@@ -568,6 +568,7 @@ async def test_the_largest_form_is_read() -> None:
 async def test_two_ways_of_authentication_at_once_are_invalid() -> None:
     check_error(await post(data=assertion_form(assertion()), auth=BASIC), "invalid_request")
     check_error(await post(data={**GRANT, "client_secret": SECRET}, auth=BASIC), "invalid_request")
+    check_error(await post(data={**GRANT, "client_assertion_type": "x"}, auth=BASIC), "invalid_request")
     twice = [("authorization", basic(":".join(BASIC))), ("authorization", basic("x:y"))]
     check_error(await post(data=GRANT, headers=twice), "invalid_request")
 

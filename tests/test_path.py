@@ -243,12 +243,13 @@ async def test_the_stream_shows_what_comes(gateway: House) -> None:
     assert b"fr.health.samu440_2" in await asyncio.wait_for(later, 2)
 
 
-async def open_stream(gateway: House, headers: dict[str, str]) -> AsyncIterator[bytes]:
+async def open_stream(gateway: House, headers: dict[str, str], query: bytes = b"") -> AsyncIterator[bytes]:
     """The events of the stream endpoint; httpx's in-process transport would wait for its end."""
     scope = {
         "type": "http",
-        "headers": [(b"authorization", headers["Authorization"].encode())],
-        "query_string": b"",
+        "method": "GET",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "query_string": query,
     }
 
     async def silent() -> dict[str, Any]:

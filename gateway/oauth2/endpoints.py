@@ -23,6 +23,11 @@ from gateway.oauth2.service import AuthorizationService
 MAX_FORM = 16_384  # bytes
 MAX_DRAIN = 1_048_576  # bytes read and thrown away, so that the client sees the answer
 MAX_PARAMETERS = 32
+OTHER_CREDENTIALS = {
+    "client_assertion",
+    "client_assertion_type",
+    "client_secret",
+}  # beside HTTP Basic: one too many
 FORM_TYPE = "application/x-www-form-urlencoded"
 CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is known everywhere after five minutes
 
@@ -76,7 +81,7 @@ def read_form(content_type: str, authorizations: list[str], body: bytes) -> Toke
         raise ValueError(f"The body is over {MAX_FORM} bytes.")
     parameters = _parameters(body)
     authorization = authorizations[0] if authorizations else ""
-    if authorization and ("client_assertion" in parameters or "client_secret" in parameters):
+    if authorization and parameters.keys() & OTHER_CREDENTIALS:
         raise ValueError("More than one way of client authentication was used.")
     if "grant_type" not in parameters:
         raise ValueError("The parameter grant_type is missing.")
