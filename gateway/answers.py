@@ -7,6 +7,7 @@ from gateway.model import JsonObject, iso
 
 LIFE = 86_400.0  # seconds until an answer expires: the Hub Santé's own time to live
 LANGUAGE = "fr-FR"
+HUB_ID = "fr.health.hub"  # who signs the gateway's own messages
 
 
 @dataclass(frozen=True, slots=True)

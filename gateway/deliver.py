@@ -7,15 +7,17 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import edxl, intake, outcome, validation
+from gateway import answers, edxl, intake, outcome, validation
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, Message, Publisher
+from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
 from gateway.observability import DELIVERED, log
 from gateway.runtime import Runtime, identify
 
 SCOPE = "core.deliver"
+OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
+KEPT = "distributionID"
 RECIPIENT = "MessageHeader.destination[0]"
 
 
@@ -26,12 +28,17 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     body = await read_body(request, runtime.settings.max_drain, runtime.settings.max_drain)  # 413
     message = intake.from_bundle(body)  # 400 422
     publisher = recipient_of(runtime, message)  # 422
-    delivery = to_delivery(publisher, message, runtime.now())  # 422
+    try:
+        delivery = to_delivery(publisher, message, runtime.now())  # 422
+    except Refused as refusal:
+        await tell_the_sender(runtime, message, refusal)
+        raise
     await runtime.store.deposit(delivery, runtime.now())  # 503
     if message.message_type in facts.REFERENCES:
         await runtime.store.mark_acknowledged(
             delivery.refers_to,
             delivery.sender,
+            delivery.recipient,
             runtime.now(),
             f"{message.message_type} {delivery.distribution_id}",
         )
@@ -52,15 +59,45 @@ def recipient_of(runtime: Runtime, message: Message) -> Publisher:
     return publisher
 
 
+def in_version(message: Message, version: str) -> tuple[Message, tuple[JsonObject, ...]]:
+    """The message as one of another model version, and what that version cannot say of it.
+
+    A document that is valid there as it stands is the same message; of an RC-REF what is new is left out. Raises Refused
+    (422, Hub 600) for the rest.
+    """
+    if message.model_version == version:
+        return message, ()
+    other = edxl.message(message.document, version)
+    lost: tuple[JsonObject, ...] = ()
+    if message.message_type == "RC-REF" and not validation.is_valid(other):
+        other, lost = _bare_reference(message, version)
+    if other.message_type != message.message_type or not validation.is_valid(other):
+        wanted = f"{message.message_type} {message.model_version} cannot be said in model {version}."
+        raise Refused(Issue(ErrorKind.TRANSLATION, wanted, RECIPIENT))
+    return other, lost
+
+
+def _bare_reference(message: Message, version: str) -> tuple[Message, tuple[JsonObject, ...]]:
+    """An RC-REF with the one member that every version has."""
+    lost = tuple(
+        {
+            "path": f"reference.{name}",
+            "target": f"RC-REF {version}",
+            "reason": "the version has no such member",
+        }
+        for name in message.body
+        if name != KEPT
+    )
+    inner = {**message.header, message.root_key: {KEPT: message.body.get(KEPT)}}
+    content = [{"jsonContent": {"embeddedJsonContent": {"message": inner}}}]
+    return edxl.message({**message.document, "content": content}, version), lost
+
+
 def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
     """The message in the publisher's own version and format. Raises Refused (422, Hub 600) where it cannot be said so."""
-    if message.model_version != publisher.model_version:
-        wanted = (
-            f"{message.message_type} {message.model_version} cannot be said in {publisher.model_version}."
-        )
-        raise Refused(Issue(ErrorKind.TRANSLATION, wanted, RECIPIENT))
     if not validation.is_valid(message):
         raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
+    message, lost = in_version(message, publisher.model_version)
     content_type = edxl.FORMATS[publisher.format]
     try:
         written = edxl.encode(message.document, content_type, message.model_version)
@@ -79,7 +116,30 @@ def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
         facts.case_id(message),
         facts.refers_to(message),
         now,
-        written.lost,
+        (*lost, *written.lost),
+    )
+
+
+async def tell_the_sender(runtime: Runtime, message: Message, refusal: Refused) -> None:
+    """Send the sender an RS-ERROR 600 for a message that its recipient cannot be given; never silence.
+
+    However often the core brings the Bundle, the same RS-ERROR is kept once.
+    """
+    if message.message_type in facts.REFERENCES:
+        return  # an answer is never answered
+    now, envelope = runtime.now(), message.envelope
+    about = answers.Correspondence(answers.HUB_ID, envelope.sender_id, envelope.distribution_id)
+    cause = "; ".join(issue.diagnostics for issue in refusal.issues)
+    document = answers.error(about, now, (600, "MESSAGE_CONVERSION_ERROR"), cause)
+    body = edxl.encode(document, edxl.JSON, message.model_version).content
+    error = Submission(
+        OWN, document["distributionID"], document["distributionID"].encode(), edxl.JSON, body, "RS-ERROR",
+        message.model_version, about.sender, about.recipient, "", about.refers_to, urgent=False, quota="ordinary",
+        received_at=now, expires_at=now + answers.LIFE,
+    )  # fmt: skip
+    await runtime.store.enqueue(error, now)
+    log.error(
+        "message_undeliverable", distribution_id=envelope.distribution_id, message_type=message.message_type
     )
 
 

@@ -31,7 +31,7 @@ class ForwardPolicy:
     concurrency: int = 32
     retry_base: float = 0.5
     retry_max: float = 60.0
-    hub_id: str = "fr.health.hub"
+    hub_id: str = answers.HUB_ID
 
 
 def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: float | None) -> float:

@@ -51,11 +51,15 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         urgent = runtime.urgent_cases.is_urgent(
             publisher.id, facts.priority(message), facts.case_id(message), now
         )
+        spent = None
         try:
             spent = runtime.quota.spend(publisher, urgent, now)  # 429
             require_acceptable(runtime, publisher, posted, message, now)  # 400 403 410 422
         except GatewayError as refusal:
-            return await replay_or_raise(runtime, publisher, message, posted, refusal)
+            repeated = await replay_or_raise(runtime, publisher, message, posted, refusal)
+            if spent is not None:
+                runtime.quota.give_back(publisher, spent, now)
+            return repeated
         receipt = await keep(
             runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
         )  # 409 503
@@ -128,6 +132,7 @@ def check_addresses(runtime: Runtime, publisher: Publisher, message: Message, no
                 ADDRESS,
             )
         )
+    issues += check_distribution_id(runtime, message)
     expires = facts.instant(envelope.date_time_expires)
     if expires is not None and expires <= now:
         issues.append(
@@ -150,6 +155,22 @@ def check_addresses(runtime: Runtime, publisher: Publisher, message: Message, no
             )
         )
     return issues
+
+
+def check_distribution_id(runtime: Runtime, message: Message) -> list[Issue]:
+    """An id that begins with another actor's is not for this sender: the core would take that actor's message for a
+    repeat. A health actor's own prefix is asked for by `validation`.
+    """
+    sender, distribution_id = message.envelope.sender_id, message.envelope.distribution_id
+    prefix = distribution_id.partition("_")[0]
+    if (
+        sender.startswith(HEALTH_PREFIX)
+        or prefix in ("", sender)
+        or not runtime.registry.current.is_known(prefix)
+    ):
+        return []
+    text = f"Found {distribution_id[:80]!r}, which begins with another actor's id. Begin it with {sender[:80]!r}."
+    return [_issue(ErrorKind.ENVELOPE, text, "distributionID")]
 
 
 ADDRESS = "descriptor.explicitAddress.explicitAddressValue"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import create_app
 from gateway.core import Core
@@ -39,6 +41,7 @@ from gateway.store import open_store
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
 DAY = 86_400.0
+MAX_HEAD = 65_536  # bytes of a request's line and headers, and of what comes with them in one piece
 SWEEP_SECONDS = 60.0  # between two sweeps of contents past their retention
 
 
@@ -83,6 +86,44 @@ async def running(
         await store.close()
 
 
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 whose request heads are bounded: neither uvicorn nor its parser asks how long one grows."""
+
+    _head: int | None = 0  # bytes received of the current head, None while a body is read
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the socket; a head over MAX_HEAD is answered with 400 and the connection closed."""
+        if self._head is not None:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head is not None and self._head > MAX_HEAD:
+            self._head = None
+            self.send_400_response("The head of the request is too large.")
+
+    def on_headers_complete(self) -> None:
+        """The head is read."""
+        self._head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next request begins."""
+        self._head = 0
+        super().on_message_complete()
+
+
+class Server(uvicorn.Server):
+    """A server that tells the gateway when it begins to stop, so that nobody waits for what will not come."""
+
+    def __init__(self, config: uvicorn.Config, before_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop as uvicorn does."""
+        self._before_stop()
+        await super().shutdown(sockets)
+
+
 @asynccontextmanager
 async def _workers(runtime: Runtime, core: Core) -> AsyncIterator[None]:
     made = runtime.settings
@@ -95,7 +136,7 @@ async def _workers(runtime: Runtime, core: Core) -> AsyncIterator[None]:
         sweeping.cancel()
         forwarder.stop()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(forwarding, made.stop_grace)
+            await asyncio.wait_for(forwarding, made.stop_grace / 2)
 
 
 async def _sweep(runtime: Runtime) -> None:
@@ -182,12 +223,13 @@ async def serve(settings: Settings) -> None:
             create_app(runtime),
             host=settings.host,
             port=settings.port,
+            http=Protocol,
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=int(settings.stop_grace),
+            timeout_graceful_shutdown=int(settings.stop_grace / 2),  # the other half is the forwarder's
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
@@ -195,4 +237,4 @@ async def serve(settings: Settings) -> None:
             signal.signal(number, signal.SIG_IGN)
         settle_memory()
         log.info("serving", host=settings.host, port=settings.port)
-        await uvicorn.Server(config).serve()
+        await Server(config, runtime.store.end_waits).serve()

@@ -253,3 +253,12 @@ def test_an_answer_says_what_it_answers(root_key: str, body: JsonObject) -> None
 def test_describing_what_is_no_bundle_is_untranslatable() -> None:
     with pytest.raises(Untranslatable):
         translation.describe({"entry": [{"resource": {"resourceType": "Patient"}}]})
+
+
+def test_what_is_partial_must_say_so() -> None:
+    bundle: JsonObject = orjson.loads((CASE.parents[1] / "RS-SR" / "full" / "bundle.json").read_bytes())
+    meta = first(bundle, "case")["meta"]
+    meta["tag"].insert(0, {"system": "https://other.example", "code": "a server's own"})
+    assert translation.canonical_issues(bundle) == ()
+    meta["tag"].pop()
+    assert translation.canonical_issues(bundle) == ("entry[1].resource.meta.tag",)

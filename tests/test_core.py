@@ -1,8 +1,10 @@
 """The way to the core: what rejects, what is an outage, and what is asked of it."""
 
+import gzip
 from email.utils import formatdate
 
 import httpx
+import orjson
 import pytest
 from pytest_httpx import HTTPXMock
 
@@ -78,6 +80,36 @@ async def test_no_answer_is_an_outage(core: FhirCore, httpx_mock: HTTPXMock, err
     httpx_mock.add_exception(error)
     with pytest.raises(CoreOutage):
         await core.send(b"{}")
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {**OUTCOME, "issue": []},
+        {**OUTCOME, "issue": "x"},
+        {**OUTCOME, "issue": ["x"]},
+        {**OUTCOME, "issue": [{"details": "x"}]},
+        {**OUTCOME, "issue": [{"details": {"coding": {}}}]},
+        {**OUTCOME, "issue": [{"details": {"coding": ["x"]}}]},
+        {**OUTCOME, "text": "x" * 2_000_000},
+        ["OperationOutcome"],
+    ],
+)
+async def test_what_is_no_outcome_rejects_nothing(
+    core: FhirCore, httpx_mock: HTTPXMock, outcome: object
+) -> None:
+    httpx_mock.add_response(422, json=outcome)
+    with pytest.raises(CoreOutage):
+        await core.send(b"{}")
+
+
+async def test_a_compressed_answer_is_not_unpacked(core: FhirCore, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(
+        422, content=gzip.compress(orjson.dumps(OUTCOME)), headers={"Content-Encoding": "gzip"}
+    )
+    with pytest.raises(CoreOutage):
+        await core.send(b"{}")
+    assert httpx_mock.get_requests()[0].headers["accept-encoding"] == "identity"
 
 
 async def test_retry_after_is_honoured(core: FhirCore, httpx_mock: HTTPXMock) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from gateway import answers, edxl, stream, translation
 from gateway.edxl import json_codec
 from gateway.errors import CoreOutage, CoreRejected
-from tests.house import House, case, house
+from tests.house import PUBLISHERS, House, case, house, publisher
 
 
 @pytest.fixture
@@ -314,3 +314,61 @@ async def test_translate_refuses(gateway: House, query: str, body: dict[str, Any
     url = f"/v1/messages/$translate{query}"
     answer = await gateway.client.post(url, content=orjson.dumps(body), headers=headers)
     assert answer.status_code == status, answer.text
+
+
+async def test_a_message_of_another_version_arrives_where_it_is_the_same_there(tmp_path: Path) -> None:
+    async with house(tmp_path) as gateway:
+        answer = await gateway.send(request(), **{"Model-Version": "v2"})
+        assert answer.status_code == 202, answer.text
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        assert (await gateway.deliver(bundle)).status_code == 200
+        (item,) = await gateway.inbox("peer")
+        assert (item["modelVersion"], item["content"]) == ("v3", request())
+
+
+def request() -> dict[str, Any]:
+    """An RS-DR, which is the same in models v2 and v3."""
+    asked = {
+        "requestId": "fr.health.samu440.request.1",
+        "datetime": "2026-11-24T10:00:00+00:00",
+        "convention": "HORS",
+        "purpose": "SMUR",
+    }
+    body = {"caseId": "fr.health.samu440.DRFR1", "request": asked}
+    return {**case(1), **enveloped_body("resourcesRequest", body)}
+
+
+def enveloped_body(root_key: str, body: dict[str, Any]) -> dict[str, Any]:
+    document = case(1)
+    inner = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    del inner["createCaseHealth"]
+    inner[root_key] = body
+    return {"content": document["content"]}
+
+
+async def test_what_the_recipient_s_version_cannot_say_is_told_to_the_sender(tmp_path: Path) -> None:
+    old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v2")
+    async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
+        await gateway.send(case(1, interventionType="T4"))  # v3 alone has T4
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        for _ in range(2):
+            assert (await gateway.deliver(bundle)).status_code == 422
+        (_, error) = await until(lambda: gateway.core.bundles[1:] and gateway.core.bundles)
+        await gateway.deliver(error)
+        (item,) = await gateway.inbox("lrm")
+        body = json_codec.message(item["content"], "v3").body
+        assert body["errorCode"] == {"statusCode": 600, "statusString": "MESSAGE_CONVERSION_ERROR"}
+        assert body["referencedDistributionID"] == "fr.health.samu440_1"
+        assert await gateway.inbox("old") == []
+
+
+async def test_an_ack_reaches_an_older_version_without_what_is_new(tmp_path: Path) -> None:
+    old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v2")
+    async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
+        about = answers.Correspondence("fr.health.samu440", "fr.health.samu750", "fr.health.samu750_77")
+        await gateway.send(answers.reference(about, gateway.clock(), "INTEGRE", refused=False))
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        assert (await gateway.deliver(bundle)).status_code == 200
+        (item,) = await gateway.inbox("old")
+        assert json_codec.message(item["content"], "v2").body == {"distributionID": "fr.health.samu750_77"}
+        assert {loss["path"] for loss in item["loss"]} == {"reference.step", "reference.refused"}

@@ -42,7 +42,9 @@ async def test_the_timeline_has_every_step(store: Store) -> None:
     await store.mark_retry(receipt.id, NOW + 1, NOW + 2, "HTTP 503", [Step("translated", NOW + 0.5)])
     await claimed(store, NOW + 2)
     await store.mark_forwarded(receipt.id, NOW + 3, "200")
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", NOW + 4, "RC-REF r")
+    await store.mark_acknowledged(
+        "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW + 4, "RC-REF r"
+    )
     found = await store.get("north", receipt.id)
     assert found is not None and found[0].status == Status.ACKNOWLEDGED
     assert found[1] == (
@@ -74,7 +76,9 @@ async def test_an_acknowledgement_before_the_mark_stays(store: Store) -> None:
     receipt = await store.enqueue(submission(1, case_id="c"), NOW)
     second = await store.enqueue(submission(2, case_id="c"), NOW)
     await claimed(store)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", NOW, "RC-REF r")
+    await store.mark_acknowledged(
+        "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW, "RC-REF r"
+    )
     assert await claimed(store) == [], "the lane is free when the attempt is over, not before"
     await store.mark_forwarded(receipt.id, NOW + 1)
     assert await status(store, receipt.id) == Status.ACKNOWLEDGED
@@ -85,7 +89,7 @@ async def test_an_acknowledgement_before_the_mark_stays(store: Store) -> None:
 async def test_an_acknowledged_message_is_neither_sent_again_nor_given_up(store: Store, mark: str) -> None:
     receipt = await store.enqueue(submission(1), NOW)
     await claimed(store)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", NOW)
+    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW)
     if mark == "retry":
         await store.mark_retry(receipt.id, NOW, NOW + 1)
     else:
@@ -100,18 +104,27 @@ async def test_an_acknowledgement_ends_the_wait_for_a_retry(store: Store) -> Non
     second = await store.enqueue(submission(2, case_id="c"), NOW)
     await claimed(store)
     await store.mark_retry(receipt.id, NOW, NOW + 50)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", NOW + 1)
+    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW + 1)
     assert await claimed(store, NOW + 1) == [second.id]
+
+
+async def test_an_answer_to_another_sender_does_not_acknowledge(store: Store) -> None:
+    receipt = await store.enqueue(submission(1), NOW)
+    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.fire.nexsis.sdisZ", NOW)
+    assert await status(store, receipt.id) == Status.RECEIVED
+    assert await claimed(store) == [receipt.id]
 
 
 async def test_only_the_recipient_acknowledges_and_the_same_answer_counts_once(store: Store) -> None:
     receipt = await store.enqueue(submission(1), NOW)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu999", NOW)
+    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu999", "fr.health.samu440", NOW)
     assert await status(store, receipt.id) == Status.RECEIVED
     for detail in ("RC-REF a", "RC-REF a", "RC-REF b"):
-        await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", NOW, detail)
+        await store.mark_acknowledged(
+            "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW, detail
+        )
     assert await timeline(store, receipt.id) == ["received", "acknowledged", "acknowledged"]
-    await store.mark_acknowledged("never-seen", "fr.health.samu750", NOW)
+    await store.mark_acknowledged("never-seen", "fr.health.samu750", "fr.health.samu440", NOW)
 
 
 async def test_wait_due_wakes_for_a_message_a_freed_lane_and_a_retry(store: Store) -> None:

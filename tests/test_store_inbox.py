@@ -185,3 +185,12 @@ async def test_long_polls_end_when_the_store_closes(tmp_path: Path) -> None:
         await asyncio.sleep(0.05)
     async with asyncio.timeout(10):
         await poll
+
+
+async def test_ended_waits_end_at_once_and_for_good(store: Store) -> None:
+    poll = asyncio.create_task(store.wait_inbox("south", 0, 3_600))
+    await asyncio.sleep(0.01)
+    store.end_waits()
+    async with asyncio.timeout(30):  # not to hang where it fails
+        assert await poll is False
+        assert await store.wait_inbox("south", 0, 3_600) is False

@@ -41,6 +41,8 @@ def with_line(line: str, file: str = "RC-REF/v3.mapping") -> None:
         ("map one-way a", "not of the form a=b"),
         ("= source.name.x  y", "name has no children"),
         ("= eventCoding[0].x  y", "is no list elsewhere"),
+        ("+ header.a.b  reference=@self", "is not a list of a resource"),
+        ("> language  if x distributionID#1", "is no home of the leaf"),
     ],
 )
 def test_a_bad_line_is_named(line: str, says: str) -> None:
@@ -48,6 +50,22 @@ def test_a_bad_line_is_named(line: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         with_line(line)
     assert f"RC-REF/v3.mapping:{last}" in str(caught.value)
+
+
+def test_a_code_map_holds_every_code_of_its_leaf() -> None:
+    def load(name: str) -> str:
+        text = (schemas.ROOT / name).read_text(encoding="utf-8")
+        return text.replace("at message.reference", "map steps RECU=r\nat message.reference").replace(
+            "valueCoding<cs:etape>.code            code", "valueCoding<cs:etape>.code  steps"
+        )
+
+    with pytest.raises(ConfigurationError, match=r"RC-REF/v3.mapping:\d+: steps lacks .*ERREUR"):
+        tables.compile_table("RC-REF", "v3", load)
+
+
+def test_the_meta_of_a_resource_holds_constants_only() -> None:
+    with pytest.raises(ConfigurationError, match="resource header: its meta holds constants only"):
+        with_line("> meta.source  same distributionID")
 
 
 def test_a_missing_row_is_named() -> None:

@@ -13,7 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.model import JsonObject
 from gateway.translation import residue, tables
 from gateway.translation.notation import parse
-from gateway.translation.paths import Path, leaf_of
+from gateway.translation.paths import EACH, ONE, Path, leaf_of
 from gateway.translation.plan import Plan, values
 from gateway.translation.rows import Derived
 from tests.test_translation import MESSAGE, SERVED, at, cases_of, message, said
@@ -23,14 +23,15 @@ from tests.test_translation import MESSAGE, SERVED, at, cases_of, message, said
 def test_changing_one_leaf_changes_one_element(message_type: str, version: str) -> None:
     table = tables.translator(message_type, version)
     assert table is not None
+    leaves = {tuple(EACH if n == ONE else n for n in row.leaf): row.leaf for row in table.plan.rows.values()}
     for document in _regular(message_type, version):
         before = _flat(translation.to_fhir(message(document, version)))
         body = at(document, MESSAGE)[table.root_key]
         for holder, key, path in list(_places(body)):
-            full = ("message", table.root_key, *path)
-            shape = table.plan.shape.at(full)
-            if shape is None or not table.plan.codecs[full].domain:
+            full = leaves.get(("message", table.root_key, *path))
+            if full is None:
                 continue  # below an object of any content
+            shape = table.plan.shape.at(full)
             old = holder[key]
             holder[key] = _other(old, shape)
             if holder[key] == old:
@@ -98,7 +99,7 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
 
 def _statements(file: str) -> list[int]:
     """The lines of a table that say something about elements."""
-    passed = ("#", "let ", "map ", "block ", "end", "include ", "at ", "resource ")
+    passed = ("#", "let ", "map ", "block ", "end", "include ", "like ", "at ", "resource ")
     lines = (schemas.ROOT / file).read_text(encoding="utf-8").splitlines()
     return [n for n, line in enumerate(lines) if line.strip() and not line.strip().startswith(passed)]
 
@@ -144,7 +145,10 @@ def _places_of(message_type: str, version: str) -> str:
 def _lines_used(file: str, message_type: str, version: str) -> set[int]:
     """The lines of a file, from 0, that a type's table puts in its resources."""
     found = re.findall(rf"{re.escape(file)}:(\d+)\b", _places_of(message_type, version))
-    return {int(number) - 1 for number in found}
+    text = (schemas.ROOT / file).read_text(encoding="utf-8").splitlines()
+    own = text if file == f"{message_type}/{version}.mapping" else []
+    renamings = {number for number, line in enumerate(own) if line.startswith("rename ")}
+    return {int(number) - 1 for number in found} | renamings
 
 
 def _other_header(document: JsonObject) -> JsonObject:

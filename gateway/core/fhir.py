@@ -1,8 +1,9 @@
 """The core over HTTP: FHIR `$process-message` with a canonical Bundle (openapi/core.yaml)."""
 
+import asyncio
 import email.utils
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import httpx_aiohttp
@@ -15,6 +16,8 @@ MEDIA_TYPE = "application/fhir+json"
 REJECTING = frozenset(
     {400, 409, 410, 413, 415, 422}
 )  # and only with an OperationOutcome: the contract's rule
+MAX_ANSWER = 1_048_576  # bytes of an answer that are kept
+EXCHANGE_SECONDS = 60.0  # for a whole exchange, however slowly its parts drip
 MAX_RETRY_AFTER = 3_600.0  # seconds; a core that asks for more is asked again after an hour
 
 
@@ -55,21 +58,36 @@ class FhirCore:
 
     async def send(self, bundle: bytes) -> None:
         """See `Core.send`. Never raises anything but CoreOutage and CoreRejected."""
-        headers = {"Content-Type": MEDIA_TYPE, "Authorization": f"Bearer {await self._token()}"}
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Accept-Encoding": "identity",
+            "Authorization": f"Bearer {await self._token()}",
+        }
         try:
-            answer = await self._client.post(self._url, content=bundle, headers=headers)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(EXCHANGE_SECONDS):
+                answer, body = await self._exchange(bundle, headers)
+        except (httpx.HTTPError, TimeoutError) as error:
             raise CoreOutage(type(error).__name__) from error
         if answer.is_success:
             return
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._token.forget()
-        outcome = _outcome(answer)
+        outcome = _outcome(body)
         if answer.status_code in REJECTING and outcome is not None:
             raise CoreRejected(answer.status_code, outcome)
         raise CoreOutage(
             f"HTTP {answer.status_code}", retry_after(answer.headers.get("Retry-After"), self._now())
         )
+
+    async def _exchange(self, bundle: bytes, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
+        """The core's answer and its body as it came, b"" where that is too large to be an outcome."""
+        async with self._client.stream("POST", self._url, content=bundle, headers=headers) as answer:
+            body = bytearray()
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    return answer, b""
+            return answer, bytes(body)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -87,12 +105,18 @@ def retry_after(value: str | None, now: float) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def _outcome(answer: httpx.Response) -> JsonObject | None:
+def _outcome(body: bytes) -> JsonObject | None:
     try:
-        body = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
+        outcome = orjson.loads(body)
+        issues = outcome["issue"] if outcome["resourceType"] == "OperationOutcome" else []
+        is_outcome = isinstance(issues, list) and bool(issues) and all(map(_is_issue, issues))
+    except (orjson.JSONDecodeError, TypeError, KeyError):
         return None
-    is_outcome = (
-        isinstance(body, dict) and body.get("resourceType") == "OperationOutcome" and body.get("issue")
-    )
-    return body if is_outcome else None
+    return outcome if is_outcome else None
+
+
+def _is_issue(issue: Any) -> bool:
+    """Whether this is an issue as far as it is read."""
+    details = issue.get("details", {}) if isinstance(issue, dict) else None
+    codings = details.get("coding", []) if isinstance(details, dict) else None
+    return isinstance(codings, list) and all(isinstance(coding, dict) for coding in codings)

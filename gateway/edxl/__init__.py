@@ -1,5 +1,7 @@
 """EDXL-DE codecs: bytes -> Message -> bytes. Pure; one module a format, chosen here by media type."""
 
+from typing import Any
+
 from gateway.edxl import json_codec, xml_codec, xml_writer
 from gateway.edxl.xml_plan import NAMESPACES
 from gateway.edxl.xml_writer import Written
@@ -34,6 +36,11 @@ def decode(body: bytes, media_type: str, model_version: str) -> Message:
     if model_version not in NAMESPACES:
         raise _unsupported(f"Model {model_version} has no XML form; send {JSON}.")
     return xml_codec.decode(body, model_version)
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of a body, of EDXL-DE or not. Raises Refused (400, Hub 102) where it is none or nests too deep."""
+    return json_codec.parse(body)
 
 
 def encode(document: JsonObject, media_type: str, model_version: str) -> Written:

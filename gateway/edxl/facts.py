@@ -47,8 +47,10 @@ def refers_to(message: Message) -> str:
 
 
 def instant(text: str) -> float | None:
-    """An RFC 3339 date-time in POSIX seconds; None where it is none, or lies outside the years 1 to 9999."""
+    """An RFC 3339 date-time in POSIX seconds; None where it is none. The year 0, unknown to Python, counts as the year 4."""
     try:
+        if text.startswith("0000-"):
+            text = "0004" + text[4:]
         at = datetime.fromisoformat(
             text.upper().replace(":60", ":59", 1) if ":60" in text or text[-1:] == "z" else text
         )

@@ -15,16 +15,28 @@ HEADER_FIELDS = frozenset({"messageId", "sender", "sentAt", "kind", "status", "r
 
 def decode(body: bytes, model_version: str) -> Message:
     """The message in a JSON body. Raises Refused (400, Hub 102) where the body is no JSON object within the caps."""
+    document = parse(body)
+    if len(body) > MAX_ITEMS and body.count(b",") > MAX_ITEMS:
+        raise _unreadable(f"The body has more than {MAX_ITEMS} members. Split the message.")
+    if not isinstance(document, dict):
+        raise _unreadable("The body's top level is not a JSON object. Send one EDXL-DE object.")
+    return message(document, model_version)
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of a body. Raises Refused (400, Hub 102) where it is none, or nests deeper than MAX_DEPTH."""
     try:
-        document = orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _unreadable(
             f"The body is not JSON in UTF-8: {error.msg} at byte {error.pos}. Correct it and send it again."
         ) from None
-    _refuse_excess(body, document)
-    if not isinstance(document, dict):
-        raise _unreadable("The body's top level is not a JSON object. Send one EDXL-DE object.")
-    return message(document, model_version)
+    # brackets bound the depth from above (text may hold some too): the walk is for the rare rest
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise _unreadable(
+            f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
+        )
+    return value
 
 
 def encode(document: JsonObject) -> bytes:
@@ -88,16 +100,6 @@ def _object(value: Any) -> JsonObject:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _refuse_excess(body: bytes, document: Any) -> None:
-    # brackets and commas bound depth and items from above (text may hold some too): the walk is for the rare rest
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
-        raise _unreadable(
-            f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
-        )
-    if len(body) > MAX_ITEMS and body.count(b",") > MAX_ITEMS:
-        raise _unreadable(f"The body has more than {MAX_ITEMS} members. Split the message.")
 
 
 def _depth(document: Any) -> int:

@@ -171,7 +171,10 @@ def _no_token() -> NotAuthenticated:
 
 
 def _invalid(reason: str) -> NotAuthenticated:
-    issue = Issue(ErrorKind.UNAUTHENTICATED, f"The access token is refused: {reason}. {GET_ONE.capitalize()}")
+    issue = Issue(
+        ErrorKind.UNAUTHENTICATED,
+        f"The access token is refused: {reason}. {GET_ONE[0].upper() + GET_ONE[1:]}",
+    )
     challenge = f'Bearer realm="gateway", error="invalid_token", error_description="{reason}"'
     return NotAuthenticated(issue, headers={"WWW-Authenticate": challenge})
 

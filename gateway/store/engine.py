@@ -83,7 +83,7 @@ class Engine:
         """Finish what is under way, then let go of the database."""
         await self._commit.close()
         self._closed = True
-        self.inbox_waiters.wake_all()
+        self.inbox_waiters.end()
         self._due.set()
         self._reader.shutdown()
         self._database.close()

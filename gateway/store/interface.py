@@ -93,9 +93,12 @@ class Store(Protocol):
         """
 
     async def mark_acknowledged(
-        self, distribution_id: str, sender: str, now: float, detail: str = ""
+        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
     ) -> None:
-        """The recipient `sender` answered the message `distribution_id`, whatever had come of it so far."""
+        """The recipient `answered_by` answered the message `distribution_id` of `sent_by`, whatever had come of it so far.
+
+        Ids are unique for one sender only: another's message of the same id is left alone.
+        """
 
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way."""
@@ -119,8 +122,14 @@ class Store(Protocol):
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor, oldest first: up to `limit`, fewer where they are large."""
 
-    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> None:  # noqa: ASYNC109 - long poll
-        """Return when an unacknowledged item after the cursor is there, at the latest after `timeout`."""
+    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> bool:  # noqa: ASYNC109 - long poll
+        """Return when an unacknowledged item after the cursor is there, at the latest after `timeout`.
+
+        False once `end_waits` was called: there is nothing more to wait for.
+        """
+
+    def end_waits(self) -> None:
+        """Let every `wait_inbox` return, now and from now on: the gateway stops."""
 
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's, acknowledged or not. The content of an erased one is empty."""

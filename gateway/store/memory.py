@@ -37,10 +37,13 @@ class InboxWaiters:
 
     def __init__(self) -> None:
         self._waiters: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self.ended = False
 
     def join(self, publisher_id: str) -> asyncio.Future[None]:
         """A future that `wake` resolves; to be given back to `leave`."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.ended:
+            waiter.set_result(None)
         self._waiters[publisher_id].add(waiter)
         return waiter
 
@@ -57,7 +60,8 @@ class InboxWaiters:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def wake_all(self) -> None:
-        """The store closes."""
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self.ended = True
         for publisher_id in list(self._waiters):
             self.wake(publisher_id)

@@ -154,13 +154,15 @@ class SqliteStore:
         await self._engine.mark(receipt_id, now, write, settle)
 
     async def mark_acknowledged(
-        self, distribution_id: str, sender: str, now: float, detail: str = ""
+        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
     ) -> None:
         """The recipient answered a message."""
         step = Step("acknowledged", now, detail)
 
         await self._engine.do(
-            lambda connection: writes.acknowledge_message(connection, distribution_id, sender, step),
+            lambda connection: writes.acknowledge_message(
+                connection, distribution_id, answered_by, sent_by, step
+            ),
             self._engine.leave_unless_under_way,
         )
 
@@ -202,7 +204,7 @@ class SqliteStore:
         """Unacknowledged items after the cursor."""
         return await self._engine.read(reads.inbox, publisher_id, cursor, limit)
 
-    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> bool:  # noqa: ASYNC109 - as in `Store`
         """Return when an unacknowledged item after the cursor is there."""
         waiter = self._engine.inbox_waiters.join(
             publisher_id
@@ -212,6 +214,11 @@ class SqliteStore:
                 await wait_for(waiter, timeout)
         finally:
             self._engine.inbox_waiters.leave(publisher_id, waiter)
+        return not self._engine.inbox_waiters.ended
+
+    def end_waits(self) -> None:
+        """Long polls and streams end."""
+        self._engine.inbox_waiters.end()
 
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's."""

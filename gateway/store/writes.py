@@ -150,12 +150,12 @@ def add_steps(connection: sqlite3.Connection, seq: int, steps: Sequence[Step]) -
 
 
 def acknowledge_message(
-    connection: sqlite3.Connection, distribution_id: str, recipient: str, step: Step
+    connection: sqlite3.Connection, distribution_id: str, recipient: str, sender: str, step: Step
 ) -> list[str]:
-    """Mark the messages that this recipient answered; their ids. The same answer is noted once."""
+    """Mark the messages of this sender that this recipient answered; their ids. The same answer is noted once."""
     found = connection.execute(
-        "SELECT seq, id FROM messages WHERE distribution_id = ? AND recipient = ?",
-        (distribution_id, recipient),
+        "SELECT seq, id FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?",
+        (distribution_id, recipient, sender),
     ).fetchall()
     for seq, _ in found:
         noted = connection.execute(

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -70,6 +70,12 @@ def age_back(quantity: JsonObject) -> str:
     return f"P{int(quantity['value'])}{_AGE_LETTERS[quantity['code']]}"
 
 
+def code_salvage(code: Any) -> Any:
+    """A code without the spaces around it, None where that is no code either."""
+    trimmed = code.strip() if isinstance(code, str) else ""
+    return trimmed if re.fullmatch(CODE, trimmed) else None
+
+
 def _age_salvage(age: Any) -> Any:
     return age if isinstance(age, str) and re.fullmatch(r"P[0-9]{1,3}[YMWD]", age, re.ASCII) else None
 
@@ -117,7 +123,7 @@ BASE64 = {"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}
 
 CODECS: Mapping[str, Codec] = {
     "text": _pattern(TEXT),
-    "code": _pattern(CODE),
+    "code": replace(_pattern(CODE), salvage=code_salvage),
     "url": _pattern(URL),
     "date": _pattern(DATE),
     "dateTime": _pattern(TIME),

@@ -2,7 +2,7 @@
 
 from gateway.translation.codecs import ALWAYS_SAID
 from gateway.translation.lines import safe
-from gateway.translation.paths import EACH, spell
+from gateway.translation.paths import EACH, NOTHING, spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Value, values
 from gateway.translation.rows import Derived
 from gateway.translation.variables import ALWAYS, Variables
@@ -54,7 +54,7 @@ def _derived(to: Variables, value: Derived) -> None:
 
 def _expression(to: Variables, value: Derived) -> tuple[str, bool]:
     """The value's expression, and whether it is never None."""
-    arguments = [to.variable[path] for path in value.paths]
+    arguments = [to.variable[path] if path != NOTHING else "None" for path in value.paths]
     match value.function:
         case "source-path":
             return _source_path(to, to.plan.kind(value.place)), True

@@ -6,6 +6,9 @@ One line is one statement; indentation is for the eye only; `#` starts a comment
     map NAME a=b c=d [*=e]              a code map; `*` is what a derived row says for anything else
     block NAME $p ...  /  end           lines to be used again; `use NAME value ...` puts them here
     include FILE                        another table, relative to the tables' root; its paths start at the document
+    like FILE                           another version's table: its rows hold here too, save those of leaves that this version
+                                        lacks, that this table has a row for, or in a resource that it declares anew (`for`, `when`)
+    rename PATH PATH                    what `like` calls the one is called the other here, with all below it; stands before it
     at PATH                             where this table's message paths start
     resource NAME TYPE [for LIST[]] [when PATH|PATH...]
                                         one FHIR resource, or one for each item of the list; `when` = only if a PATH is there
@@ -29,6 +32,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.errors import ConfigurationError
+from gateway.translation.borrowing import renamed
 from gateway.translation.paths import (
     NotationError,
     Path,
@@ -47,6 +51,7 @@ class _Context:
     at: Path = ()
     resource: Resource | None = None
     place: str = ""
+    borrows: int = 0  # how many `like` stand between the table and this file
 
 
 def parse(file: str, load: Callable[[str], str], names: dict[str, str]) -> Table:
@@ -94,6 +99,12 @@ def _statement(line: str, context: _Context) -> _Context:
             _file(file, context)
         case ["use", name, *values]:
             return _use(name, values, context)
+        case ["like", file]:
+            _file(file, replace(context, borrows=context.borrows + 1))
+        case ["rename", old, new]:
+            table.renamed.append(
+                (context.borrows, context.at + message_path(old), context.at + message_path(new))
+            )
         case ["at", path]:
             return replace(context, at=message_path(path))
         case ["resource", name, kind, *options]:
@@ -132,22 +143,27 @@ def _resource(name: str, kind: str, options: list[str], context: _Context) -> Re
     known = context.table.resources.get(name)
     if known is not None and known.type != kind:
         raise NotationError(f"{name} is a {known.type} already")
-    resource = known or Resource(name, kind)
-    context.table.resources[name] = resource
+    if known is None or (options and known.borrowed > context.borrows):
+        known = context.table.resources[name] = Resource(name, kind, borrowed=context.borrows)
     told = dict(zip(options[::2], options[1::2], strict=True))
     if "for" in told:
-        resource.anchor = context.at + message_path(told.pop("for"))
+        known.anchor = _here(context.at + message_path(told.pop("for")), context)
     if "when" in told:
-        resource.when = tuple(_absolute(path, context, resource) for path in told.pop("when").split("|"))
+        known.when = tuple(_absolute(path, context, known) for path in told.pop("when").split("|"))
     if told:
         raise NotationError(f"unknown option {next(iter(told))!r}")
-    return resource
+    return known
 
 
 def _absolute(text: str, context: _Context, resource: Resource) -> Path:
     if text.startswith("/"):
-        return message_path(text[1:])
-    return (resource.anchor or context.at) + message_path(text)
+        return _here(message_path(text[1:]), context)
+    return _here((resource.anchor or context.at) + message_path(text), context)
+
+
+def _here(path: Path, context: _Context) -> Path:
+    """A path that may be another version's."""
+    return renamed(path, context.table.renamed, context.borrows)
 
 
 def _add(words: list[str], context: _Context, resource: Resource) -> None:
@@ -155,7 +171,8 @@ def _add(words: list[str], context: _Context, resource: Resource) -> None:
     match words:
         case ["=" | "=!" as sign, element, value, *display]:
             said = constant(value, display, names)
-            resource.values.append(Fixed(context.place, element_path(element, names), said, sign == "=!"))
+            steps = element_path(element, names)
+            resource.values.append(Fixed(context.place, steps, said, sign == "=!", context.borrows))
         case [">", element, function, *arguments]:
             resource.values.append(_derived(element, function, arguments, context, resource))
         case ["+", target, *pairs]:
@@ -179,7 +196,7 @@ def _add(words: list[str], context: _Context, resource: Resource) -> None:
 
 def _row(path: str, element: str, options: list[str], context: _Context, resource: Resource) -> Row:
     leaf = _absolute(path, context, resource)
-    row = Row(context.place, leaf, element_path(element, context.table.names))
+    row = Row(context.place, leaf, element_path(element, context.table.names), borrowed=context.borrows)
     words = iter(options)
     for word in words:
         match word:
@@ -205,7 +222,10 @@ def _derived(
     steps = element_path(element, context.table.names)
     count = NAMES_OF.get(function, 0)
     paths = tuple(_absolute(text, context, resource) for text in arguments[count:])
-    return Derived(context.place, steps, function, tuple(arguments[:count]), paths)
+    told = arguments[:count]
+    if function in {"find", "find-or"}:
+        told[1] = _here((*context.table.resources[told[0]].anchor, told[1]), context)[-1]
+    return Derived(context.place, steps, function, tuple(told), paths, context.borrows)
 
 
 def constant(text: str, display: list[str], names: dict[str, str]) -> object:

@@ -1,6 +1,7 @@
 """The two columns of a mapping row: message paths and FHIR element paths.
 
-Message path: `location.externalInfo[].uri`; `[]` is "each item". `{a,b}` in the columns writes several rows at once.
+Message path: `location.externalInfo[].uri`; `[]` is "each item", `[1]` the item of a list that has one (a longer list
+travels as it is, see `residue`). `{a,b}` in the columns writes several rows at once.
 
 Element path, step by step:
     `name`            an element that occurs once
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 
 Path = tuple[str, ...]
 EACH = "[]"
+ONE = "[1]"
+NOTHING: Path = ()  # the path of a derived value's argument that the version does not have
 _SEGMENT = re.compile(r"^(\w+)(?:\[(.*)\]|<(.*)>)?(\*?)$", re.DOTALL)
 _BY_SYSTEM = frozenset({"coding", "identifier", "telecom"})
 
@@ -48,10 +51,10 @@ def message_path(text: str) -> Path:
         return (*message_path(text), f"#{int(home)}")
     path: list[str] = []
     for part in text.split("."):
-        name = part.removesuffix(EACH)
+        name = part.removesuffix(EACH).removesuffix(ONE)
         if not re.fullmatch(r"\w+", name):
             raise NotationError(f"{text!r} is not a message path")
-        path += [name, EACH] if part.endswith(EACH) else [name]
+        path += [name] if part == name else [name, part[len(name) :]]
     return tuple(path)
 
 
@@ -62,7 +65,7 @@ def leaf_of(path: Path) -> Path:
 
 def spell(path: Path) -> str:
     """A message path as it is written in a table."""
-    return ".".join(path).replace(f".{EACH}", EACH)
+    return ".".join(path).replace(f".{EACH}", EACH).replace(f".{ONE}", ONE)
 
 
 def split(text: str, separator: str) -> list[str]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import ConfigurationError
+from gateway.translation.borrowing import leave_out
 from gateway.translation.codecs import DERIVATIONS, Codec, Codecs
-from gateway.translation.paths import EACH, NotationError, Path, Step, Steps, leaf_of, spell
+from gateway.translation.paths import EACH, ONE, NotationError, Path, Step, Steps, leaf_of, spell
 from gateway.translation.rows import NAMES_OF, Derived, Fixed, Resource, Row, Table
 from gateway.translation.shape import Shape
 
@@ -79,6 +80,7 @@ class Plan:
 
 def bind(table: Table, shape: Shape) -> Plan:
     """The plan of a table. Raises ConfigurationError with file and line."""
+    leave_out(table, shape)
     rows: dict[Path, Row] = {}
     codecs: dict[Path, Codec] = {}
     for resource in table.resources.values():
@@ -88,7 +90,7 @@ def bind(table: Table, shape: Shape) -> Plan:
                 codecs[value.key] = codecs[value.leaf] = _codec(value, table, shape)
             elif isinstance(value, Derived):
                 _check_derived(value, table, shape)
-    told = {row.leaf for row in rows.values()}
+    told = {tuple(EACH if name == ONE else name for name in row.leaf) for row in rows.values()}
     _check_homes(table, rows)
     missing = [spell(path) for path in shape.leaves() if path not in told]
     if missing:
@@ -131,6 +133,10 @@ def _codec(row: Row, table: Table, shape: Shape) -> Codec:
         codec = Codecs(table.maps).named(row.codec)
     except (KeyError, ValueError) as error:
         raise ConfigurationError(f"{row.place}: codec {row.codec}: {error}") from error
+    codes: set[str] = set(found.leaf.get("enum", ()))
+    lacks = codes - set(codec.domain.get("enum", codes))
+    if lacks:
+        raise ConfigurationError(f"{row.place}: {row.codec} lacks {', '.join(sorted(lacks))}")
     takes = codec.domain.get("type", "string")
     numbers = {"integer", "number"}
     if found.type not in {"object": {"open"}, "integer": numbers, "number": numbers}.get(takes, {takes}):

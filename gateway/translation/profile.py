@@ -100,7 +100,7 @@ def _leaf(plan: Plan, row: Row) -> JsonObject:
     assert shape is not None
     said = plan.codecs[row.key].fhir
     if row.codec in {"text", "code"} and "enum" in shape.leaf:
-        said = {"enum": shape.leaf["enum"]}
+        said = {"enum": [code.strip() for code in shape.leaf["enum"]]}
     return said if row.otherwise is None else {"anyOf": [said, {"enum": [row.otherwise]}]}
 
 

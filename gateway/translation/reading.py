@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.translation.codecs import same
 from gateway.translation.lines import Lines, safe
-from gateway.translation.paths import EACH, Path, Steps
+from gateway.translation.paths import EACH, ONE, Path, Steps
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
 from gateway.translation.rows import Row
 from gateway.translation.shape import Shape
@@ -192,6 +192,9 @@ class _Reader:
 
     # -- the message
 
+    def _has_rows(self, path: Path) -> bool:
+        return any(row.leaf[: len(path)] == path for row in self.plan.rows.values())
+
     def _assemble(self, path: Path, shape: Shape) -> str:
         """Statements that build the object at a path; the variable that holds it."""
         if not shape.fields:
@@ -203,8 +206,11 @@ class _Reader:
             if here in self.variable:
                 variable = self.variable[here]
                 test = variable if child.item is not None else f"{variable} is not None"
-            elif child.fields and any(row.leaf[: len(here)] == here for row in self.plan.rows.values()):
+            elif child.fields and self._has_rows(here):
                 variable = test = self._assemble(here, child)
+            elif child.item is not None and self._has_rows((*here, ONE)):
+                test = self._assemble((*here, ONE), child.item)
+                variable = f"[{test}]"
             else:
                 continue
             with self.out.block(f"if {test}"):

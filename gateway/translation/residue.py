@@ -5,7 +5,7 @@ element by element. The marks travel as extensions of the MessageHeader and `put
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from gateway.model import JsonObject
 from gateway.translation.codecs import Codec, json_back, json_to
-from gateway.translation.paths import EACH, Path
+from gateway.translation.paths import EACH, ONE, Path
 from gateway.translation.shape import Shape
 
 Mark = tuple[tuple[str, ...], Any]
@@ -37,7 +37,10 @@ def sieve(shape: Shape, codecs: Mapping[Path, Codec], path: Path = ()) -> Sieve:
         fields = {name: sieve(child, codecs, (*path, name)) for name, child in shape.fields.items()}
         return Sieve(lambda value: isinstance(value, dict), fields=fields)
     if shape.item is not None:
-        return Sieve(lambda value: isinstance(value, list), item=sieve(shape.item, codecs, (*path, EACH)))
+        one = any(known[: len(path) + 1] == (*path, ONE) for known in codecs)
+        item = sieve(shape.item, codecs, (*path, ONE if one else EACH))
+        item = replace(item, salvage=None)  # a mark puts a list's item back beside the others
+        return Sieve(lambda value: isinstance(value, list) and not (one and len(value) > 1), item=item)
     codec = codecs[path]
     return Sieve(jsonschema_rs.Draft4Validator(codec.domain).is_valid, codec.salvage)
 

@@ -25,6 +25,9 @@ class Row:
         None  # the leaf is said here if the codec holds it and the test (function or "", leaves) is true
     )
     home: int = 0  # which of the leaf's homes, in the order of the table
+    borrowed: int = (
+        0  # 1 = from the table that this one is like, 2 = from the one that that is like, and so on
+    )
 
     @property
     def key(self) -> Path:
@@ -40,6 +43,7 @@ class Fixed:
     element: Steps
     value: object
     always: bool = False  # there even where nothing else in its element is
+    borrowed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Derived:
     function: str
     names: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    borrowed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Resource:
     when: tuple[Path, ...] = ()  # it is there if one of them is; () = always
     values: list[Row | Fixed | Derived] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
+    borrowed: int = 0
 
     @property
     def rows(self) -> list[Row]:
@@ -89,3 +95,4 @@ class Table:
     maps: dict[str, dict[str, str]] = field(default_factory=dict)
     blocks: dict[str, tuple[list[str], list[tuple[str, str]]]] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
+    renamed: list[tuple[int, Path, Path]] = field(default_factory=list)  # how far borrowed, old, new

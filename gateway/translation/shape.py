@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.model import JsonObject
-from gateway.translation.paths import EACH, Path
+from gateway.translation.paths import EACH, ONE, Path
 
 _CONSTRAINTS = frozenset({"enum", "pattern", "format"})
 MESSAGE: Path = ("content", EACH, "jsonContent", "embeddedJsonContent", "message")
@@ -27,7 +27,7 @@ class Shape:
         for name in path:
             if shape is None:
                 return None
-            shape = shape.item if name == EACH else shape.fields.get(name)
+            shape = shape.item if name in {EACH, ONE} else shape.fields.get(name)
         return shape
 
     def leaves(self, path: Path = ()) -> Iterator[Path]:

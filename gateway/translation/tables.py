@@ -15,7 +15,7 @@ from gateway.translation import canonical, reading, writing
 from gateway.translation.codecs import DERIVATIONS, Codecs
 from gateway.translation.lines import safe
 from gateway.translation.notation import parse
-from gateway.translation.paths import EACH, Path
+from gateway.translation.paths import EACH, ONE, Path
 from gateway.translation.plan import Plan, bind
 from gateway.translation.residue import Sieve, sieve
 from gateway.translation.rows import Table
@@ -156,6 +156,8 @@ def narrowed(shape: Shape, codecs: Mapping[Path, Any], path: Path = ()) -> JsonO
             **needed,
         }
     if shape.item is not None:
-        return {"type": "array", "minItems": 1, "items": narrowed(shape.item, codecs, (*path, EACH))}
+        one = any(known[: len(path) + 1] == (*path, ONE) for known in codecs)
+        items = narrowed(shape.item, codecs, (*path, ONE if one else EACH))
+        return {"type": "array", "minItems": 1, **({"maxItems": 1} if one else {}), "items": items}
     domain: JsonObject = codecs[path].domain
     return domain

@@ -1,9 +1,9 @@
 """The message side of the generated writer: the message read into variables, each None where the message is silent."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.translation.lines import Lines, safe
-from gateway.translation.paths import EACH, Path, Steps
+from gateway.translation.paths import EACH, ONE, Path, Steps
 from gateway.translation.plan import Plan
 from gateway.translation.rows import Row
 from gateway.translation.shape import Shape
@@ -59,6 +59,8 @@ def _field(to: Variables, path: Path, shape: Shape, parent: str, present: str, *
     to.variable[path] = own
     to.present[path] = present if needed else own
     to.out.add(f"{own} = {parent}[{path[-1]!r}]" if needed else f"{own} = {parent}.get({path[-1]!r})")
+    if (*path, ONE) in to.used and shape.item is not None:
+        return [own, *_only_item(to, (*path, ONE), shape.item, own)]
     if not shape.fields:
         return [own]
     if needed:
@@ -72,6 +74,15 @@ def _field(to: Variables, path: Path, shape: Shape, parent: str, present: str, *
         none = f"{indent}    {' = '.join(inner)} = None"
         to.out.text[at:at] = [f"{indent}if {own} is None:", none, f"{indent}else:"]
     return [own, *inner]
+
+
+def _only_item(to: Variables, path: Path, shape: Shape, items: str) -> list[str]:
+    """The item of a list that has one, and its fields."""
+    item, fields = to.out.name(path[-2]), to.out.name(path[-2])
+    to.variable[path] = to.present[path] = item
+    to.out.add(f"{item} = {items}[0] if {items} else None")
+    to.out.add(f"{fields} = {item} or {{}}")
+    return [item, fields, *read_object(replace(to, strict=False), path, shape, fields, item)]
 
 
 def settle(to: Variables, scope: Path) -> None:

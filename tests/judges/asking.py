@@ -19,7 +19,7 @@ _SCHEMA = MODULES / "@medplum" / "definitions" / "dist" / "fhir" / "r4" / "fhir.
 
 
 @cache
-def _definitions() -> dict[str, Any]:
+def definitions() -> dict[str, Any]:
     """HL7's definitions, with its pattern of strings relaxed: French typography is full of no-break spaces."""
     text = _SCHEMA.read_text(encoding="utf-8").replace(r'"^[ \\r\\n\\t\\S]+$"', r'"^[\\s\\S]*\\S[\\s\\S]*$"')
     definitions: dict[str, Any] = json.loads(text)["definitions"]
@@ -31,7 +31,7 @@ def _definitions() -> dict[str, Any]:
 @cache
 def _validator(resource_type: str) -> jsonschema_rs.Draft6Validator:
     return jsonschema_rs.Draft6Validator(
-        {"$ref": f"#/definitions/{resource_type}", "definitions": _definitions()}
+        {"$ref": f"#/definitions/{resource_type}", "definitions": definitions()}
     )
 
 
