@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from gateway import edxl, translation
 from gateway.errors import Untranslatable
 from gateway.model import JsonObject
+from gateway.translation.canonical import MOST
 from tests.strategies import enveloped, mutated
 
 CASE = Path(__file__).parent / "cases" / "RS-EDA" / "full"
+ACK = enveloped("reference", {"distributionID": "fr.health.samu750_1"})
 FULL: JsonObject = orjson.loads((CASE / "bundle.json").read_bytes())
 
 
@@ -262,3 +264,21 @@ def test_what_is_partial_must_say_so() -> None:
     assert translation.canonical_issues(bundle) == ()
     meta["tag"].pop()
     assert translation.canonical_issues(bundle) == ("entry[1].resource.meta.tag",)
+
+
+def test_a_bundle_with_thousands_of_faults_is_told_by_its_first() -> None:
+    bundle = translation.to_fhir(edxl.message(ACK, "v3"))
+    odd = {"url": "x", "valueString": "y"}
+    header = bundle["entry"][0]["resource"]
+    header["extension"] = [*header["extension"], *(dict(odd) for _ in range(20_000))]
+    found = translation.canonical_issues(bundle)
+    assert 0 < len(found) <= MOST
+    assert all(path.startswith("entry[0].resource") for path in found)
+
+
+def test_a_fault_behind_the_shortened_part_is_told_by_its_resource() -> None:
+    bundle = translation.to_fhir(edxl.message(ACK, "v3"))
+    header = bundle["entry"][0]["resource"]
+    good = dict(header["extension"][0])
+    header["extension"] = [good] * 200 + [{"url": "x", "valueString": "y"}]
+    assert translation.canonical_issues(bundle)[0].startswith("entry[0].resource")

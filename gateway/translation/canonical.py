@@ -16,6 +16,7 @@ from gateway.translation.lines import Lines
 from gateway.translation.plan import Element, Items, Kind, Plan, Value
 from gateway.translation.rows import Derived, Fixed
 
+LONGEST = 100
 MOST = 50  # issues told of one Bundle
 Place = tuple[tuple[str, bool], ...]  # element names, and whether each is a list
 Reference = tuple[Place, frozenset[str]]  # where, and the kinds that it may point to
@@ -167,8 +168,10 @@ def _malformed(entries: list[JsonObject], court: Court) -> tuple[str, ...]:
         judge = _judge_of(entry["resource"], court)
         if judge is None:
             bad.append(f"entry[{at}].resource.meta.profile")
-        else:
+        elif not judge.fits(entry["resource"]):
             bad += _paths(judge, entry["resource"], f"entry[{at}].resource")
+        if len(bad) >= MOST:
+            break
     return tuple(bad)
 
 
@@ -182,6 +185,17 @@ def _judge_of(resource: JsonObject, court: Court) -> Judge | None:
 def _paths(judge: Judge, value: JsonObject, prefix: str) -> tuple[str, ...]:
     found = dict.fromkeys(
         prefix + "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in error.instance_path)
-        for error in islice(judge.schema.iter_errors(value), MOST)
+        for error in islice(judge.schema.iter_errors(_shortened(value)), MOST)
     )
-    return tuple(path.removeprefix(".") or "Bundle" for path in found)
+    return tuple(path.removeprefix(".") or "Bundle" for path in found or {prefix: None})
+
+
+def _shortened(value: Any) -> Any:
+    """A value with no more than LONGEST items and members at any place: the validator finds all errors before it tells
+    the first, at half a millisecond each, and a hostile Bundle may have tens of thousands.
+    """
+    if isinstance(value, list):
+        return [_shortened(item) for item in value[:LONGEST]]
+    if isinstance(value, dict):
+        return {name: _shortened(item) for name, item in islice(value.items(), LONGEST)}
+    return value
