@@ -36,7 +36,7 @@ from tests.test_translation import version_of
 CASES = schemas.ROOT.parent / "tests" / "cases"
 SEEDED = 12  # generated messages of each type
 TARGET = 0.9
-PASSED = ("#", "block ", "end", "include ", "at ", "resource ")  # what frames the rows
+PASSED = ("#", "block ", "end", "include ", "like ", "rename ", "at ", "resource ")  # what frames the rows
 Users = tuple[tuple[str, str], ...]
 
 
@@ -127,7 +127,7 @@ def users(file: str) -> Users:
 def included(file: str) -> frozenset[str]:
     """A table, and all that it includes."""
     text = (schemas.ROOT / file).read_text(encoding="utf-8")
-    below = [line.split()[1] for line in text.splitlines() if line.startswith("include ")]
+    below = [line.split()[1] for line in text.splitlines() if line.startswith(("include ", "like "))]
     return frozenset({file, *(name for inner in below for name in included(inner))})
 
 
@@ -143,9 +143,12 @@ def bundle_of(made: tables.Translator, document: JsonObject) -> JsonObject:
     return bundle
 
 
-def _inner(document: JsonObject) -> JsonObject:
-    message: JsonObject = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
-    return message
+def _inner(document: Any) -> JsonObject:
+    """The message of a document from which odd values may have been taken out, whole levels of it included."""
+    inner = document
+    for name in ("content", 0, "jsonContent", "embeddedJsonContent", "message"):
+        inner = (inner or [{}])[0] if name == 0 else (inner or {}).get(name)
+    return inner or {}
 
 
 def document_of(made: tables.Translator, bundle: JsonObject) -> JsonObject:

@@ -72,6 +72,14 @@ class SilentCore:
         await asyncio.Event().wait()
 
 
+class Always(httpx.AsyncBaseTransport):
+    """A transport that answers 200 at once, without a network."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002 - httpx's signature
+        """The answer."""
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+
 class OneToken:
     """A token that is always good."""
 
@@ -127,9 +135,7 @@ def use_case_schema() -> Any:
 def core_of(kind: str) -> Core:
     """The core behind a kind of server."""
     if kind == "client":
-        always = httpx.MockTransport(lambda _request: httpx.Response(200))
-
-        return FhirCore(httpx.AsyncClient(transport=always), "http://core.test/fhir", OneToken(), time.time)
+        return FhirCore(httpx.AsyncClient(transport=Always()), "http://core.test/fhir", OneToken(), time.time)
     return YesCore() if kind == "pipeline" else SilentCore()
 
 

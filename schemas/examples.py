@@ -20,7 +20,9 @@ def full(field: Field) -> Any:
 def minimal(field: Field) -> Any:
     """One occurrence of a field with its mandatory members only."""
     if field.type in OBJECTS:
-        return {member.name: _entries(member, minimal(member)) for member in field.fields if member.required}
+        needed = [member for member in field.fields if member.required]
+        made = {member.name: _entries(member, minimal(member)) for member in needed}
+        return made | (_label(field, made) if "label" in made else {})
     return _scalar(field)
 
 

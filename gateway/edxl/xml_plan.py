@@ -91,8 +91,10 @@ def _message(version: str, namespace: str, *, ordered: bool) -> Node:
     members = [_node(member, namespace, rank * ordered) for rank, member in enumerate(header)]
     for root_key, message_type in schemas.ROOT_KEYS.get(version, {}).items():
         root = table(message_type, version).root
-        inner = body_namespace(root_key, namespace)
-        members.append(_node(root, inner, len(header) * ordered, ordered=ordered))
+        inner = [body_namespace(root_key, namespace)]
+        if not ordered:  # in the older namespace some senders put the use case into that of the message
+            inner.append(namespace)
+        members += [_node(root, one, len(header) * ordered, ordered=ordered) for one in inner]
     return _parent("message", "message", namespace, members)
 
 
