@@ -4,18 +4,18 @@ Read `post_message` first: it is the whole path. What follows is each of its ste
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import edxl, intake, outcome, validation
+from gateway import acceptance, intake, outcome
 from gateway.body import read_body
 from gateway.edxl import facts
-from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.errors import ErrorKind, GatewayError, Refused
 from gateway.headers import header
-from gateway.model import Message, Publisher, Receipt, Submission, iso
+from gateway.model import Message, Publisher, Receipt, Submission
 from gateway.observability import RECEIVED, log
 from gateway.quota import Spent
 from gateway.runtime import Runtime, authenticate
@@ -23,7 +23,6 @@ from gateway.versions import deprecation, model_version
 from gateway.views import receipt_json
 
 FORM_REFUSED = 422
-HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         spent = None
         try:
             spent = runtime.quota.spend(publisher, urgent, now)  # 429
-            require_acceptable(runtime, publisher, posted, message, now)  # 400 403 410 422
+            acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
         except GatewayError as refusal:
             repeated = await replay_or_raise(runtime, publisher, message, posted, refusal)
             if spent is not None:
@@ -75,7 +74,7 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     version = model_version(request, publisher.model_version)
     try:
         message = intake.decode(posted.body, posted.media_type, version)
-        issues = check(runtime, publisher, posted, message, runtime.now())
+        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now())
     except Refused as refusal:
         if refusal.status != FORM_REFUSED:
             raise
@@ -90,112 +89,6 @@ async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) 
     media_type = intake.media_type(header(request.scope, b"content-type") or "")
     limit = min(runtime.settings.max_body, publisher.limits.max_body)
     return Posted(media_type, await read_body(request, limit, runtime.settings.max_drain))
-
-
-def check(
-    runtime: Runtime, publisher: Publisher, posted: Posted, message: Message, now: float
-) -> tuple[Issue, ...]:
-    """All that speaks against the message: sender, recipient, expiry, then structure, coherence and codes."""
-    addresses = check_addresses(runtime, publisher, message, now)
-    issues = (*addresses, *validation.judge(message, strict_codes=is_strict(runtime, publisher)))
-    if posted.media_type != edxl.XML:
-        return issues
-    return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, posted.media_type)) for issue in issues)
-
-
-def check_addresses(runtime: Runtime, publisher: Publisher, message: Message, now: float) -> list[Issue]:
-    envelope, registry, issues = message.envelope, runtime.registry.current, []
-    sender, recipient = envelope.sender_id, envelope.address
-    if sender and not registry.sender_allowed(publisher, sender):
-        issues.append(
-            _issue(
-                ErrorKind.SENDER,
-                f"Found {sender[:80]!r}; this client sends for: {', '.join(publisher.sends_for)}.",
-                "senderID",
-            )
-        )
-    if recipient and not registry.is_known(recipient):
-        issues.append(
-            _issue(
-                ErrorKind.RECIPIENT,
-                f"No inbox is known for {recipient[:80]!r}. Check the id with the recipient.",
-                ADDRESS,
-            )
-        )
-    elif (
-        recipient and sender and not (sender.startswith(HEALTH_PREFIX) or recipient.startswith(HEALTH_PREFIX))
-    ):
-        issues.append(
-            _issue(
-                ErrorKind.RECIPIENT,
-                "Neither sender nor recipient is a health actor (fr.health…); the platform carries no such exchange.",
-                ADDRESS,
-            )
-        )
-    issues += check_distribution_id(runtime, message)
-    expires = facts.instant(envelope.date_time_expires)
-    if expires is not None and expires <= now:
-        issues.append(
-            _issue(
-                ErrorKind.EXPIRED,
-                f"Found {envelope.date_time_expires[:40]}, and it is {iso(now)}. Send it anew with a new distributionID and a later expiry.",
-                "dateTimeExpires",
-            )
-        )
-    if (
-        publisher.message_types
-        and message.message_type
-        and message.message_type not in publisher.message_types
-    ):
-        issues.append(
-            _issue(
-                ErrorKind.UNKNOWN_TYPE,
-                f"This client is registered for: {', '.join(publisher.message_types)}; found {message.message_type}.",
-                "content[0]",
-            )
-        )
-    return issues
-
-
-def check_distribution_id(runtime: Runtime, message: Message) -> list[Issue]:
-    """An id that begins with another actor's is not for this sender: the core would take that actor's message for a
-    repeat. A health actor's own prefix is asked for by `validation`.
-    """
-    sender, distribution_id = message.envelope.sender_id, message.envelope.distribution_id
-    prefix = distribution_id.partition("_")[0]
-    if (
-        sender.startswith(HEALTH_PREFIX)
-        or prefix in ("", sender)
-        or not runtime.registry.current.is_known(prefix)
-    ):
-        return []
-    text = f"Found {distribution_id[:80]!r}, which begins with another actor's id. Begin it with {sender[:80]!r}."
-    return [_issue(ErrorKind.ENVELOPE, text, "distributionID")]
-
-
-ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
-
-
-def _issue(kind: ErrorKind, diagnostics: str, path: str) -> Issue:
-    return Issue(kind, diagnostics, path, "/" + path.replace(".", "/").replace("[", "/").replace("]", ""))
-
-
-def require_acceptable(
-    runtime: Runtime, publisher: Publisher, posted: Posted, message: Message, now: float
-) -> None:
-    """Raise Refused with all issues (400 403 410 422) where one of them is an error."""
-    if not check_addresses(runtime, publisher, message, now) and validation.accepts(
-        message, strict_codes=is_strict(runtime, publisher)
-    ):
-        return
-    issues = check(runtime, publisher, posted, message, now)
-    if any(issue.severity == "error" for issue in issues):
-        raise Refused(*issues)
-
-
-def is_strict(runtime: Runtime, publisher: Publisher) -> bool:
-    """Whether a code that its list lacks is an error for this publisher."""
-    return publisher.strict_codes or runtime.settings.strict_codes
 
 
 async def replay_or_raise(

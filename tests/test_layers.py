@@ -25,6 +25,7 @@ FLOORS = [
     ["gateway.settings"],
     ["gateway.oauth2", "gateway.store", "gateway.core"],
     ["gateway.runtime", "gateway.versions"],
+    ["gateway.acceptance"],
     [
         "gateway.receive",
         "gateway.forward",
