@@ -56,7 +56,7 @@ def generate_publishers() -> tuple[DemoPublisher, ...]:
             "demo-lrm",
             "Demo regulation software",
             ("fr.health.samu440", everyone, "fr.health.ptfsas"),
-            ("*",),
+            ("fr.health.samu440", "*"),  # its own id first, then every id that is not the others'
             "json",
         ),
         demo(
