@@ -10,41 +10,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from gateway.errors import ErrorKind
 from tests import error_page
 from tests.error_examples import EXAMPLES
-
-# FHIR R4 value set issue-type (http://hl7.org/fhir/R4/valueset-issue-type.html), the abstract levels included
-ISSUE_TYPES = {
-    "invalid",
-    "structure",
-    "required",
-    "value",
-    "invariant",
-    "security",
-    "login",
-    "unknown",
-    "expired",
-    "forbidden",
-    "suppressed",
-    "processing",
-    "not-supported",
-    "duplicate",
-    "multiple-matches",
-    "not-found",
-    "deleted",
-    "too-long",
-    "code-invalid",
-    "extension",
-    "too-costly",
-    "business-rule",
-    "conflict",
-    "transient",
-    "lock-error",
-    "no-store",
-    "exception",
-    "timeout",
-    "incomplete",
-    "throttled",
-    "informational",
-}
+from tests.issue_types import ISSUE_TYPES
 
 
 @cache

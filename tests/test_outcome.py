@@ -5,42 +5,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway import outcome
 from gateway.errors import ErrorKind, GatewayError, Issue
-
-ISSUE_TYPES = {  # FHIR R4 value set issue-type
-    *(
-        "invalid",
-        "structure",
-        "required",
-        "value",
-        "invariant",
-        "security",
-        "login",
-        "unknown",
-        "expired",
-        "forbidden",
-    ),
-    *(
-        "suppressed",
-        "processing",
-        "not-supported",
-        "duplicate",
-        "multiple-matches",
-        "not-found",
-        "deleted",
-        "too-long",
-    ),
-    *(
-        "code-invalid",
-        "extension",
-        "too-costly",
-        "business-rule",
-        "conflict",
-        "transient",
-        "lock-error",
-        "no-store",
-    ),
-    *("exception", "timeout", "incomplete", "throttled", "informational"),
-}
+from tests.issue_types import ISSUE_TYPES
 
 
 @pytest.mark.parametrize("kind", ErrorKind, ids=lambda k: k.value.code)
