@@ -9,15 +9,15 @@ from starlette.responses import Response
 
 from gateway import answers, edxl, intake, outcome, validation
 from gateway.body import read_body
+from gateway.conversion import Converted, convert
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
+from gateway.model import Delivery, Message, Publisher, Submission
 from gateway.observability import DELIVERED, log
 from gateway.runtime import Runtime, identify
 
 SCOPE = "core.deliver"
 OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
-KEPT = "distributionID"
 RECIPIENT = "MessageHeader.destination[0]"
 
 
@@ -59,45 +59,21 @@ def recipient_of(runtime: Runtime, message: Message) -> Publisher:
     return publisher
 
 
-def in_version(message: Message, version: str) -> tuple[Message, tuple[JsonObject, ...]]:
-    """The message as one of another model version, and what that version cannot say of it.
-
-    A document that is valid there as it stands is the same message; of an RC-REF what is new is left out. Raises Refused
-    (422, Hub 600) for the rest.
-    """
-    if message.model_version == version:
-        return message, ()
-    other = edxl.message(message.document, version)
-    lost: tuple[JsonObject, ...] = ()
-    if message.message_type == "RC-REF" and not validation.is_valid(other):
-        other, lost = _bare_reference(message, version)
-    if other.message_type != message.message_type or not validation.is_valid(other):
-        wanted = f"{message.message_type} {message.model_version} cannot be said in model {version}."
-        raise Refused(Issue(ErrorKind.TRANSLATION, wanted, RECIPIENT))
-    return other, lost
-
-
-def _bare_reference(message: Message, version: str) -> tuple[Message, tuple[JsonObject, ...]]:
-    """An RC-REF with the one member that every version has."""
-    lost = tuple(
-        {
-            "path": f"reference.{name}",
-            "target": f"RC-REF {version}",
-            "reason": "the version has no such member",
-        }
-        for name in message.body
-        if name != KEPT
-    )
-    inner = {**message.header, message.root_key: {KEPT: message.body.get(KEPT)}}
-    content = [{"jsonContent": {"embeddedJsonContent": {"message": inner}}}]
-    return edxl.message({**message.document, "content": content}, version), lost
+def in_version(message: Message, version: str) -> Converted:
+    """The message as one of another model version. Raises Refused (422, Hub 600) where that version cannot say it."""
+    try:
+        return convert(message, version)
+    except Untranslatable as error:
+        wanted = f"{message.message_type} {message.model_version} cannot be said in model {version}: {error.reason}."
+        raise Refused(Issue(ErrorKind.TRANSLATION, wanted, error.path or RECIPIENT)) from None
 
 
 def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
     """The message in the publisher's own version and format. Raises Refused (422, Hub 600) where it cannot be said so."""
     if not validation.is_valid(message):
         raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
-    message, lost = in_version(message, publisher.model_version)
+    converted = in_version(message, publisher.model_version)
+    message = converted.message
     content_type = edxl.FORMATS[publisher.format]
     try:
         written = edxl.encode(message.document, content_type, message.model_version)
@@ -116,7 +92,7 @@ def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
         facts.case_id(message),
         facts.refers_to(message),
         now,
-        (*lost, *written.lost),
+        (*converted.lost, *written.lost),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from gateway import edxl, intake, translation, validation
+from gateway.conversion import convert
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import JsonObject, Message
 
@@ -55,21 +56,21 @@ def translated(message: Message, wanted: Target) -> dict[str, Any]:
     if any(issue.severity == "error" for issue in issues):
         raise Refused(*issues)
     try:
-        bundle = translation.to_fhir(message)
         if wanted.type == FHIR:
-            return {"contentType": intake.FHIR_JSON, "content": bundle, "loss": []}
-        return written(message, bundle, wanted)
+            return {"contentType": intake.FHIR_JSON, "content": translation.to_fhir(message), "loss": []}
+        return written(message, wanted)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
 
 
-def written(message: Message, bundle: JsonObject, wanted: Target) -> dict[str, Any]:
-    """The Bundle as a message in its format: an object for JSON, a string for XML. Raises Untranslatable."""
-    found = (message.message_type, message.model_version)
-    if found != (wanted.type, wanted.version):
-        raise Untranslatable(f"{' '.join(found)} is not translated to {wanted.type} {wanted.version}")
-    document, media_type = translation.from_fhir(bundle), edxl.FORMATS[wanted.format]
+def written(message: Message, wanted: Target) -> dict[str, Any]:
+    """A message in another version and format: an object for JSON, a string for XML. Raises Untranslatable."""
+    if message.message_type != wanted.type:
+        raise Untranslatable(f"{message.message_type} is not translated to {wanted.type}")
+    converted, media_type = convert(message, wanted.version), edxl.FORMATS[wanted.format]
+    document = converted.message.document
     if media_type == edxl.JSON:
-        return {"contentType": media_type, "content": document, "loss": []}
+        return {"contentType": media_type, "content": document, "loss": list(converted.lost)}
     made = edxl.encode(document, media_type, wanted.version)
-    return {"contentType": media_type, "content": made.content.decode(), "loss": list(made.lost)}
+    lost = [*converted.lost, *made.lost]
+    return {"contentType": media_type, "content": made.content.decode(), "loss": lost}

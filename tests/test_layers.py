@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["schemas"],
     ["gateway.model", "gateway.errors", "gateway.headers"],
+    ["gateway.reference"],
     [
         "gateway.edxl",
         "gateway.validation",
@@ -19,11 +20,12 @@ FLOORS = [
         "gateway.body",
         "gateway.parameters",
     ],
-    ["gateway.intake", "gateway.views"],
+    ["gateway.conversion"],
+    ["gateway.intake", "gateway.views", "gateway.canonical_files"],
     ["gateway.dry_run"],
     ["gateway.registry", "gateway.observability"],
     ["gateway.settings"],
-    ["gateway.oauth2", "gateway.store", "gateway.core"],
+    ["gateway.oauth2", "gateway.store", "gateway.core", "gateway.site"],
     ["gateway.runtime", "gateway.versions"],
     ["gateway.acceptance"],
     [

@@ -347,9 +347,13 @@ def enveloped_body(root_key: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_what_the_recipient_s_version_cannot_say_is_told_to_the_sender(tmp_path: Path) -> None:
-    old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v2")
+    old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v1")
+    engaged = {
+        "caseId": "fr.health.samu440.DRFR1",
+        "resource": [{"vehicleType": "SMUR.VLM", "team": {"medicalLevel": "MED"}}],
+    }
     async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
-        await gateway.send(case(1, interventionType="T4"))  # v3 alone has T4
+        await gateway.send(case(1) | enveloped_body("resourcesEngagement", engaged))  # v1 has no RS-ER
         (bundle,) = await until(lambda: gateway.core.bundles)
         for _ in range(2):
             assert (await gateway.deliver(bundle)).status_code == 422
@@ -362,6 +366,21 @@ async def test_what_the_recipient_s_version_cannot_say_is_told_to_the_sender(tmp
         assert await gateway.inbox("old") == []
 
 
+async def test_a_recipient_reads_its_own_version_and_is_told_what_that_cannot_say(tmp_path: Path) -> None:
+    old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v1")
+    async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
+        await gateway.send(case(1, interventionType="T4", perimeter="AMU"))  # v3 alone has T4
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        assert (await gateway.deliver(bundle)).status_code == 200
+        (item,) = await gateway.inbox("old")
+        assert item["modelVersion"] == "v1"
+        body = json_codec.message(item["content"], "v1").body
+        assert "interventionType" not in body and body["perimeter"] == "AMU"
+        (lost,) = item["loss"]
+        assert lost["path"].endswith("message.createCaseHealth.interventionType")
+        assert "T4" not in repr(lost)
+
+
 async def test_an_ack_reaches_an_older_version_without_what_is_new(tmp_path: Path) -> None:
     old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v2")
     async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
@@ -370,5 +389,7 @@ async def test_an_ack_reaches_an_older_version_without_what_is_new(tmp_path: Pat
         (bundle,) = await until(lambda: gateway.core.bundles)
         assert (await gateway.deliver(bundle)).status_code == 200
         (item,) = await gateway.inbox("old")
-        assert json_codec.message(item["content"], "v2").body == {"distributionID": "fr.health.samu750_77"}
-        assert {loss["path"] for loss in item["loss"]} == {"reference.step", "reference.refused"}
+        kept = {"distributionID": "fr.health.samu750_77", "refused": False}
+        assert json_codec.message(item["content"], "v2").body == kept
+        path = "content[0].jsonContent.embeddedJsonContent.message.reference.step"
+        assert item["loss"] == [{"path": path, "target": "", "reason": item["loss"][0]["reason"]}]

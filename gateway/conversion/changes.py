@@ -1,0 +1,158 @@
+"""How a leaf's value changes from one version to another: code maps, wrapped ids, numbers that one of them writes as text."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from typing import Any
+
+import jsonschema_rs
+
+from gateway.conversion import identifiers
+from gateway.conversion.codes import Correspondence, correspondences
+from gateway.model import JsonObject
+from gateway.translation.codecs import Codec
+from gateway.translation.paths import Path
+from gateway.translation.shape import Shape
+from schemas import codes
+from schemas.fields import Field, table
+
+GONE: Any = object()
+"""What cannot be said."""
+
+Change = Callable[[Any, JsonObject], tuple[Any, str]]
+"""A value and the object that it stands in -> the value there, or GONE, and why it is not the same ("" where it is)."""
+
+UNKNOWN_CODE = "the version has no such code, nor one that is wider"
+OTHER_TEXT = "the version has a number here, this is none"
+OTHER_LABEL = "the label is that of the code that stands there"
+REASONS = {
+    "wider": "the version has no such code; the one that stands there is wider",
+    "narrower": "the version has no such code; the one that stands there is narrower",
+    "inexact": "the version has no such code; the one that stands there is near",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A leaf in one of the two versions."""
+
+    message_type: str
+    version: str
+    leaf: Path  # from `message` down
+    shape: Shape
+    codec: Codec
+
+    @property
+    def field(self) -> Field | None:
+        """The leaf in its field table, None for those of header and envelope: they are the same in every version."""
+        root = table(self.message_type, self.version).root
+        return (
+            root
+            if self.leaf[1:] == (root.name,)
+            else _below(root, self.leaf, self.message_type, self.version)
+        )
+
+
+def _below(root: Field, leaf: Path, message_type: str, version: str) -> Field | None:
+    if leaf[:2] != ("message", root.name):
+        return None
+    return table(message_type, version).at([name for name in leaf[2:] if name[0].isalpha()])
+
+
+def change(source: Side, target: Side) -> Change | None:
+    """The change between two leaves that say the same, None where the value stays as it is."""
+    here, there = source.field, target.field
+    if here is None or there is None:
+        return None
+    pattern = there.pattern or here.pattern
+    prefix = identifiers.prefix(pattern.name) if pattern else ""
+    if prefix and here.pattern != there.pattern:
+        return _identifier(prefix, target.shape.leaf)
+    if source.shape.type != target.shape.type:
+        return _number(target.shape.type)
+    if here.values or here.codes:
+        return _code(source, target, here, there)
+    if here.name == "label":
+        return _label(source, target)
+    return None
+
+
+def _identifier(prefix: str, leaf: JsonObject) -> Change:
+    fits = jsonschema_rs.Draft7Validator(leaf).is_valid
+    return lambda value, _: (identifiers.carried(value, prefix, fits), "")
+
+
+def _number(target_type: str) -> Change:
+    def to_text(value: Any, _: JsonObject) -> tuple[Any, str]:
+        return str(int(value)) if value == int(value) else str(value), ""
+
+    def to_number(value: Any, _: JsonObject) -> tuple[Any, str]:
+        try:
+            number = float(value)
+        except ValueError:
+            return GONE, OTHER_TEXT
+        if not isfinite(number):
+            return GONE, OTHER_TEXT
+        return (int(number) if number == int(number) else number), ""
+
+    return to_text if target_type == "string" else to_number
+
+
+def _known(field: Field) -> frozenset[str]:
+    """The codes of a field, () where any text may stand there."""
+    return frozenset(field.values or (codes.labels(field.codes) if field.codes else ()))
+
+
+@cache
+def _map(source: tuple[str, Field], target: tuple[str, Field]) -> Mapping[str, Correspondence]:
+    (version, here), (other, there) = source, target
+    names = here.list or here.codes, there.list or there.codes
+    if not all(names):
+        return {
+            code: Correspondence(code.strip(), "equivalent")
+            for code in here.values
+            if code.strip() in there.values
+        }
+    return correspondences((version, names[0]), (other, names[1]), _known(here), _known(there))
+
+
+def _code(source: Side, target: Side, here: Field, there: Field) -> Change | None:
+    if not _known(there) or (there.codes and here.codes):
+        return None
+    found = _map((source.version, here), (target.version, there))
+    closed = bool(here.values)  # no other code can come
+    if closed and all(found.get(code) == Correspondence(code, "equivalent") for code in here.values):
+        return None
+    free = bool(there.codes)  # any code of the right form passes there
+
+    def changed(value: Any, _: JsonObject) -> tuple[Any, str]:
+        said = found.get(value)
+        if said is None:
+            return (value, "") if free else (GONE, UNKNOWN_CODE)
+        return said.code, REASONS.get(said.equivalence, "")
+
+    return changed
+
+
+def _label(source: Side, target: Side) -> Change | None:
+    """A label goes with its code: where another code stands there, it is that code's."""
+    beside = [
+        Side(s.message_type, s.version, (*s.leaf[:-1], "code"), s.shape, s.codec).field
+        for s in (source, target)
+    ]
+    here, there = beside
+    if here is None or there is None:
+        return None
+    changed = _code(source, target, here, there) if _known(here) else None
+    if changed is None:
+        return None
+    labels = codes.labels(there.list or there.codes) if codes.exists(there.list or there.codes) else {}
+
+    def label(value: Any, holder: JsonObject) -> tuple[Any, str]:
+        code, reason = changed(holder.get("code"), holder)
+        if code is GONE:
+            return GONE, UNKNOWN_CODE
+        return (labels.get(code, value), OTHER_LABEL) if reason else (value, "")
+
+    return label

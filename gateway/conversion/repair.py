@@ -1,0 +1,85 @@
+"""What the official schema refuses in a converted message: filled by rule, or taken out and reported."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway import edxl
+from gateway.conversion.fills import fill
+from gateway.conversion.moving import Loss, Moving
+from gateway.errors import Untranslatable
+from gateway.model import Message
+from gateway.validation.place import Place, simple_path
+from gateway.validation.structure import whole_document
+
+_INNER = 4  # content[0].jsonContent.embeddedJsonContent: above `message`
+_ROUNDS = 40  # each round takes out at least one part, from the leaves up
+MISSING = "the version wants more beside it than the message says"
+REFUSED = "the version does not take this value"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A place that the schema refuses; `missing` names what an object there lacks."""
+
+    place: Place
+    missing: str
+
+
+def _refusals(message: Message) -> Iterator[Refusal]:
+    judge = whole_document(message.message_type, message.model_version)
+    for error in judge.iter_errors(message.document):
+        yield Refusal(tuple(error.instance_path), str(getattr(error.kind, "property", "")))
+
+
+def repaired(message: Message, source: Message, moving: Moving) -> Message:
+    """The message without what its schema refuses. Raises Untranslatable where that is something it must have."""
+    other = edxl.message(orjson.loads(orjson.dumps(message.document)), message.model_version)
+    for _ in range(_ROUNDS):
+        found = list(_refusals(other))
+        if not found:
+            return other
+        for refusal in sorted(found, key=lambda one: len(one.place), reverse=True):
+            if refusal.missing and fill(other, source, moving, refusal.place, refusal.missing):
+                continue
+            _take_out(other, refusal, moving)
+        other = edxl.message(other.document, other.model_version)
+    raise Untranslatable("the version cannot say this message", "content[0]")
+
+
+def _take_out(message: Message, refusal: Refusal, moving: Moving) -> None:
+    place = refusal.place
+    if len(place) <= _INNER + 2:  # `message`, the use case itself, or an element of the header
+        what = (*place, *([refusal.missing] if refusal.missing else ()))
+        raise Untranslatable(
+            f"{message.message_type} {message.model_version} must have what is not there", simple_path(what)
+        )
+    holder: Any = message.document
+    try:
+        for name in place[:-1]:
+            holder = holder[name]
+        del holder[place[-1]]
+    except (KeyError, IndexError, TypeError):
+        return  # gone with another one
+    _report(place[_INNER:], MISSING if refusal.missing else REFUSED, moving)
+
+
+def _report(target: Place, reason: str, moving: Moving) -> None:
+    """Everything that came to a place, or below it, is lost; what comes after it in a list moves up."""
+    moving.open(target)
+    for place in [place for place in moving.origins if place[: len(target)] == target]:
+        source, value = moving.origins.pop(place)
+        moving.lost = [loss for loss in moving.lost if loss.target != place]
+        moving.lose(value, source, reason)
+    *head, last = target
+    if not isinstance(last, int):
+        return
+    depth = len(head)
+    for place in sorted(place for place in moving.origins if place[:depth] == tuple(head)):
+        index = place[depth]
+        if isinstance(index, int) and index > last:
+            moved = (*head, index - 1, *place[depth + 1 :])
+            moving.origins[moved] = moving.origins.pop(place)
+            moving.lost = [Loss(o.source, moved, o.reason) if o.target == place else o for o in moving.lost]

@@ -1,0 +1,145 @@
+"""Conversion between model versions: always valid, nothing lost without being said, nothing said to be lost that came through."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+
+import schemas
+from gateway import edxl, translation, validation
+from gateway.conversion import Converted, convert
+from gateway.errors import Untranslatable
+from gateway.model import Message
+from gateway.translation.tables import translator
+from schemas.fields import table
+from tests.strategies import enveloped, seeded
+
+MESSAGES = 120  # of each type and pair of versions
+INNER = "content[0].jsonContent.embeddedJsonContent.message."
+PAIRS = [
+    (message_type, source, target)
+    for source in schemas.VERSIONS
+    for target in schemas.VERSIONS
+    for message_type in schemas.message_types(source)
+    if source != target and message_type in schemas.message_types(target)
+]
+
+
+def message(message_type: str, version: str, body: Any) -> Message:
+    return edxl.message(enveloped(schemas.root_key(message_type, version), body), version)
+
+
+@cache
+def some(message_type: str, version: str) -> tuple[Message, ...]:
+    rng = random.Random(f"{message_type} {version}")
+    root = table(message_type, version).root
+    made = (message(message_type, version, seeded(root, rng, chance=rng.random())) for _ in range(MESSAGES))
+    return tuple(one for one in made if validation.is_valid(one))
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Paths as the loss report spells them; an empty list or object is a leaf."""
+    if isinstance(value, dict) and value:
+        for name, member in value.items():
+            yield from leaves(member, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def generic(path: str) -> str:
+    return "".join(part.partition("]")[2] if "]" in part else part for part in path.split("["))
+
+
+def inner(one: Message) -> Any:
+    return one.document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+
+
+def kept(source: Message, converted: Converted) -> Counter[tuple[str, str]]:
+    """The leaves that the report does not name."""
+    lost = {loss["path"] for loss in converted.lost}
+    told = leaves(inner(source), INNER[:-1])
+    return Counter((generic(path), repr(value)) for path, value in told if path not in lost)
+
+
+@pytest.mark.parametrize(("message_type", "source", "target"), PAIRS, ids="-".join)
+def test_every_message_stays_valid_and_every_loss_is_told(
+    message_type: str, source: str, target: str
+) -> None:
+    refused = 0
+    for one in some(message_type, source):
+        there = converted(one, target)
+        if there is None:
+            refused += 1
+            continue
+        assert validation.is_valid(there.message), there
+        assert there.message.envelope == one.envelope
+        paths = [path for path, _ in leaves(inner(one), INNER[:-1])]
+        given = [loss for loss in there.lost if loss["path"] not in paths]
+        assert all("given by rule" in loss["reason"] for loss in given), given
+        back = convert(there.message, source)
+        lost_back = {loss["path"] for loss in back.lost}
+        came = Counter(
+            (generic(path), repr(value)) for path, value in leaves(inner(back.message), INNER[:-1])
+        )
+        missing = {path: value for path, value in kept(one, there) - came if value not in ("{}", "[]")}
+        assert not missing or lost_back, missing
+    assert refused < MESSAGES
+
+
+@pytest.mark.parametrize(("message_type", "source", "target"), PAIRS, ids="-".join)
+def test_a_conversion_repeats_to_the_byte_and_leaves_its_source_alone(
+    message_type: str, source: str, target: str
+) -> None:
+    for one in some(message_type, source)[:20]:
+        before = orjson.dumps(one.document)
+        first, second = converted(one, target), converted(one, target)
+        assert first == second
+        if first is not None and second is not None:
+            assert orjson.dumps(first.message.document) == orjson.dumps(second.message.document)
+        assert orjson.dumps(one.document) == before
+
+
+def elements(one: Message) -> set[str]:
+    """The places in FHIR that a message fills, by profile, each value's type left out."""
+    found = set()
+    for entry in translation.to_fhir(one)["entry"]:
+        resource = entry["resource"]
+        for path, value in leaves(resource, resource["meta"]["profile"][0]):
+            if "source-path" not in repr(value):
+                found.add(re.sub(r"\.value[A-Z].*", ".value", generic(path)))
+    return found
+
+
+def test_where_nothing_is_lost_both_say_the_same_in_fhir() -> None:
+    whole = Counter[tuple[str, str, str]]()
+    for message_type, source, target in PAIRS:
+        root = table(message_type, source).root
+        rng = random.Random(f"{message_type} {source} {target}")
+        for _ in range(60):
+            one = message(message_type, source, seeded(root, rng, chance=rng.random() / 2))
+            there = converted(one, target)
+            if there is not None and not there.lost and plain(one) and plain(there.message):
+                assert elements(one) == elements(there.message)
+                whole[message_type, source, target] += 1
+    assert len(whole) > 0.8 * len(PAIRS) and whole.total() > 1_000
+
+
+def plain(one: Message) -> bool:
+    """Whether FHIR holds all of it at its own places, with nothing marked as odd."""
+    table = translator(one.message_type, one.model_version)
+    return table is not None and table.fits(one.document)
+
+
+def converted(one: Message, version: str) -> Converted | None:
+    try:
+        return convert(one, version) if validation.is_valid(one) else None
+    except Untranslatable:
+        return None
