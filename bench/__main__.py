@@ -24,7 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, steps
+from bench import load, steps, translation
 from bench.servers import KINDS
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -35,7 +35,7 @@ RATIOS = {
     "pipeline_bare": ("pipeline", "bare"),
     "forward": None,
     "validate": None,
-    "translate": None,
+    "translate": (translation.CONVERSION, "bare"),
     "cpu_two_replicas": None,
 }
 FORWARDED = re.compile(r'^gateway_forward_total\{result="forwarded"\} (\S+)', re.MULTILINE)
@@ -178,7 +178,7 @@ def main() -> int:
     except RuntimeError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
-    found = figures(runs)
+    found = figures(runs) | translation.figures(wanted.rounds)
     told = ratios(found)
     show(found, told)
     if not wanted.no_steps:
