@@ -1,0 +1,112 @@
+"""There and back between model versions over the official samples, beside the peer: `python -m tests.round_trips`.
+
+A leaf counts as lost where, after there and back, it does not stand where it stood with its value. The peer's figures
+are those of the Hub Santé's converter on all samples of v3 (its RS-EDA: 7 and 12 of 543 leaves).
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+import schemas
+from gateway import edxl, validation
+from gateway.conversion import convert
+from gateway.errors import Untranslatable
+from gateway.model import Message
+from tests.strategies import enveloped
+from tests.test_conversion import inner, leaves
+
+SAMPLES = Path(__file__).parents[1].parent / "shared" / "hubsante" / "samples"
+PEER = {
+    ("RS-EDA", "v3", "v2"): 7 / 543,
+    ("RS-EDA", "v3", "v1"): 12 / 543,
+    ("RS-SR", "v3", "v1"): 1 / 62,
+}
+
+
+@dataclass(slots=True)
+class Trip:
+    """All samples of a type from one version to another and back."""
+
+    samples: int = 0
+    leaves: int = 0
+    reported: int = 0  # on the way there
+    lost: int = 0
+    refused: int = 0
+
+    @property
+    def share(self) -> float:
+        """What part of the leaves is lost."""
+        return self.lost / max(self.leaves, 1)
+
+
+def samples() -> Iterator[Message]:
+    """The official samples in an envelope of ours."""
+    for version in schemas.VERSIONS:
+        for path in sorted((SAMPLES / version).glob("*/*.json")):
+            root = schemas.root_key(schemas.ALIASES.get(path.parent.name, path.parent.name), version)
+            loaded = orjson.loads(path.read_bytes())
+            yield edxl.message(enveloped(root, loaded.get(root, loaded)), version)
+
+
+def trips() -> dict[tuple[str, str, str], Trip]:
+    """Every type and pair of versions that both have it. Raises AssertionError where a result is not valid."""
+    found: dict[tuple[str, str, str], Trip] = {}
+    for message in samples():
+        for version in schemas.VERSIONS:
+            if version != message.model_version and message.message_type in schemas.message_types(version):
+                key = (message.message_type, message.model_version, version)
+                _take(message, version, found.setdefault(key, Trip()))
+    return found
+
+
+def _take(message: Message, version: str, trip: Trip) -> None:
+    before = dict(leaves(inner(message)))
+    trip.samples += 1
+    trip.leaves += len(before)
+    try:
+        there = convert(message, version)
+    except Untranslatable:
+        trip.refused += 1
+        return
+    back = convert(there.message, message.model_version)
+    assert validation.is_valid(there.message) and validation.is_valid(back.message)
+    trip.reported += len(there.lost)
+    after = dict(leaves(inner(back.message)))
+    trip.lost += sum(path not in after or after[path] != value for path, value in before.items())
+
+
+def main() -> int:
+    """The table; 1 where the samples are not there."""
+    if not SAMPLES.exists():
+        sys.stderr.write(f"{SAMPLES} is not there\n")
+        return 1
+    columns = (
+        "type",
+        "there and back",
+        "samples",
+        "leaves",
+        "in the report",
+        "lost",
+        "share",
+        "peer",
+        "refused",
+    )
+    table = Table(*columns)
+    for key, trip in sorted(trips().items()):
+        message_type, source, target = key
+        peer = f"{PEER[key]:.1%}" if key in PEER else ""
+        counts = (trip.samples, trip.leaves, trip.reported, trip.lost)
+        way = f"{source}-{target}-{source}"
+        table.add_row(message_type, way, *map(str, counts), f"{trip.share:.1%}", peer, str(trip.refused))
+    Console(width=120).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
