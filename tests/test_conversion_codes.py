@@ -236,6 +236,17 @@ def test_v1_and_v3_are_joined_over_v2() -> None:
     }
 
 
+def test_a_code_climbs_only_without_a_line_and_only_to_what_is_wider() -> None:
+    known = frozenset({"P.Q", "P.Q.R", "P.Q.S"})
+    text = "v1 b | v2 b\nparents .\nP.Q ~> N\nP.Q.S !\n"
+    ends = ("v1", "b"), ("v2", "b")
+    assert join(_small(text), SMALL, *ends, known, frozenset({"N"})) == {
+        "P.Q": Correspondence("N", "inexact")
+    }
+    higher = join(_small(text), SMALL, *ends, known, frozenset({"N", "P"}))
+    assert higher == {"P.Q": Correspondence("N", "inexact"), "P.Q.R": Correspondence("P", "wider")}
+
+
 def test_a_direct_section_goes_before_the_way_over_v2() -> None:
     text = "v1 a | v2 a\nOLD = MID\nv2 a | v3 a\nMID = NEW\nv1 a | v3 a\nOLD > X\n"
     assert _join(text, "v1", "v3")["OLD"] == ("X", "wider")

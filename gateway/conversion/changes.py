@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any
 
@@ -104,23 +104,30 @@ def _known(field: Field) -> frozenset[str]:
     return frozenset(field.values or (codes.labels(field.codes) if field.codes else ()))
 
 
+def _list(field: Field) -> str:
+    """What the field's code list is called; codes that the field table itself names go by the field's name."""
+    return field.list or field.codes or field.name
+
+
 @cache
 def _map(source: tuple[str, Field], target: tuple[str, Field]) -> Mapping[str, Correspondence]:
     (version, here), (other, there) = source, target
-    names = here.list or here.codes, there.list or there.codes
-    if not all(names):
-        return {
-            code: Correspondence(code.strip(), "equivalent")
-            for code in here.values
-            if code.strip() in there.values
-        }
-    return correspondences((version, names[0]), (other, names[1]), _known(here), _known(there))
+    return correspondences((version, _list(here)), (other, _list(there)), _known(here), _known(there))
+
+
+@lru_cache(maxsize=4096)
+def _odd(source: tuple[str, Field], target: tuple[str, Field], code: str) -> Correspondence | None:
+    """A code that the source's list lacks and its pattern takes: its ancestors may be known."""
+    (version, here), (other, there) = source, target
+    lists = (version, _list(here)), (other, _list(there))
+    return correspondences(*lists, frozenset({code}), _known(there)).get(code)
 
 
 def _code(source: Side, target: Side, here: Field, there: Field) -> Change | None:
     if not _known(there) or (there.codes and here.codes):
         return None
-    found = _map((source.version, here), (target.version, there))
+    ends = (source.version, here), (target.version, there)
+    found = _map(*ends)
     closed = bool(here.values)  # no other code can come
     if closed and all(found.get(code) == Correspondence(code, "equivalent") for code in here.values):
         return None
@@ -128,6 +135,8 @@ def _code(source: Side, target: Side, here: Field, there: Field) -> Change | Non
 
     def changed(value: Any, _: JsonObject) -> tuple[Any, str]:
         said = found.get(value)
+        if said is None and not closed and isinstance(value, str):
+            said = _odd(*ends, value)
         if said is None:
             return (value, "") if free else (GONE, UNKNOWN_CODE)
         return said.code, REASONS.get(said.equivalence, "")

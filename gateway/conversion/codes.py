@@ -101,14 +101,14 @@ def _leg(known: tuple[Section, ...], source: List, target: List) -> Leg | None:
 
 
 def _middle(known: tuple[Section, ...], source: List, target: List) -> List | None:
-    """The list of v2 over which a list of v1 and one of v3 are joined: by a section on one side at least."""
+    """The list of v2 over which a list of v1 and one of v3 are joined: on each side by a section, or by its name."""
     if {source[0], target[0]} != {"v1", "v3"}:
         return None
     names = sorted({end[1] for section in known for end in (section.left, section.right) if end[0] == "v2"})
     for middle in (("v2", name) for name in names):
         legs = [_leg(known, source, middle), _leg(known, middle, target)]
         same = [source[1] == middle[1], middle[1] == target[1]]
-        if any(legs) and all(leg or alike for leg, alike in zip(legs, same, strict=True)):
+        if all(leg or alike for leg, alike in zip(legs, same, strict=True)):
             return middle
     return None
 
@@ -156,11 +156,7 @@ def _wrong(section: Section, leg: Leg, source: frozenset[str], target: frozenset
             yield f"{fate.where}: {code!r} is no code of its list"
         if to is not None and to.code not in target:
             yield f"{fate.where}: {to.code!r} is no code of the other list"
-        elif (
-            to is not None
-            and to.equivalence == "equivalent"
-            and to.code in source - {code} - leg.fates.keys()
-        ):
+        elif to is not None and to.equivalence == "equivalent" and to.code in source - leg.fates.keys():
             yield f"{fate.where}: `=` is not one to one: without a line, {to.code!r} of this list goes there too"
     for code in sorted(source - leg.fates.keys()):
         if _fate(leg, code, target) is None:
