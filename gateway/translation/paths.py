@@ -128,8 +128,9 @@ def _steps(part: str, names: Mapping[str, str], *, nested: bool) -> list[Step]:
     if "=" in inside:
         return [Step(name, True, each, tuple(_fixed(item, "system", names) for item in split(inside, ",")))]
     if name == "extension":
-        url = inside if nested or ":" in inside else f"sd:{inside}"
-        return [Step(name, True, each, (((Step("url"),), resolve(url, names)),))]
+        named = inside if nested or ":" in inside else f"sd:{inside}"
+        url = resolve(named, names) if ":" in named else named  # `id` inside an extension is no prefix
+        return [Step(name, True, each, (((Step("url"),), url),))]
     if name in _BY_SYSTEM:
         return [Step(name, True, each, (((Step("system"),), resolve(inside, names)),))]
     coding = Step("coding", listed=True)

@@ -1,0 +1,60 @@
+"""ConceptMaps between the model versions' code lists, one for each direction of a section of `schemas/conversion/*.codes`."""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.canonical_files.artefact import head
+from gateway.canonical_files.terminology import SYSTEMS, CodeList, kebab
+from gateway.conversion.code_sections import Correspondence, List, lists, sections
+from gateway.conversion.codes import correspondences
+from gateway.model import JsonObject
+
+_COMMENTS = {
+    "narrower": "The target says more than the source.",
+    "inexact": "Near, neither wider nor narrower.",
+}
+
+
+def version_maps(known: Mapping[str, CodeList]) -> Iterator[JsonObject]:
+    """The ConceptMaps. Raises ConfigurationError for a bad file."""
+    for section in sections():
+        for source, target in ((section.left, section.right), (section.right, section.left)):
+            yield _map(source, target, known)
+
+
+def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObject:
+    codes = lists()
+    found = correspondences(source, target, codes[source], codes[target])
+    identifier = f"{kebab(source[1])}-{source[0]}-to-{target[0]}"
+    if source[1] != target[1]:
+        identifier += f"-{kebab(target[1])}"
+    group = {
+        "source": _system(source, known),
+        "sourceVersion": source[0],
+        "target": _system(target, known),
+        "targetVersion": target[0],
+        "element": [
+            {"code": code.strip(), "target": [_target(found.get(code))]} for code in sorted(codes[source])
+        ],
+    }
+    return head(
+        "ConceptMap",
+        identifier,
+        f"{source[1]} {source[0]} to {target[1]} {target[0]}",
+        "What a code of one model version is called in another.",
+        group=[group],
+    )
+
+
+def _target(to: Correspondence | None) -> JsonObject:
+    if to is None:
+        return {"equivalence": "unmatched"}
+    comment = {"comment": _COMMENTS[to.equivalence]} if to.equivalence in _COMMENTS else {}
+    return {"code": to.code.strip(), "equivalence": to.equivalence, **comment}
+
+
+def _system(named: List, known: Mapping[str, CodeList]) -> str:
+    """The code system of a list: the version's own where there is one, such as `sex-v1`."""
+    version, name = named
+    urls = [url for url, found in known.items() if name in found.names]
+    own = [url for url in urls if url.endswith(f"-{version}")]
+    return next(iter(own + urls), SYSTEMS + kebab(name))
