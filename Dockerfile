@@ -7,12 +7,14 @@ WORKDIR /src
 RUN pip install --no-cache-dir uv==0.13.9
 # dependencies first: they change less often than the source
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+COPY publishers/sdk publishers/sdk
+RUN uv sync --frozen --no-dev --no-install-project --no-editable
 COPY README.md LICENSE ./
 COPY gateway gateway
 COPY schemas schemas
 COPY publishers publishers
 COPY openapi openapi
+COPY docs docs
 RUN uv build --wheel --out-dir /dist && \
     VIRTUAL_ENV=/opt/gateway uv pip install --no-deps /dist/*.whl
 

@@ -15,10 +15,10 @@ install: .venv/.installed
 	VIRTUAL_ENV=.venv $(BIN)/uv sync --frozen --quiet --inexact
 	touch $@
 
-install-test: install tests/judges/node_modules/.installed
-tests/judges/node_modules/.installed: tests/judges/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --prefix tests/judges --silent && touch $@; \
-	else echo "npm is not here: the tests that ask the FHIR judges will skip"; fi
+install-test: install tests/judges/node_modules/.installed publishers/typescript/node_modules/.installed
+%/node_modules/.installed: %/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix $* --silent && touch $@; \
+	else echo "npm is not here: the tests that need $* will skip"; fi
 
 sandbox: install
 	$(BIN)/gateway sandbox --port $(PORT) --data .sandbox
@@ -51,4 +51,4 @@ coverage: install-test
 	$(BIN)/coverage report
 
 clean:
-	rm -rf .venv .sandbox tests/judges/node_modules
+	rm -rf .venv .sandbox tests/judges/node_modules publishers/typescript/node_modules

@@ -24,7 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, steps, translation
+from bench import load, steps, translation, validation
 from bench.servers import KINDS
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -34,7 +34,7 @@ RATIOS = {
     "accept_floor": ("accept", "floor"),
     "pipeline_bare": ("pipeline", "bare"),
     "forward": None,
-    "validate": None,
+    "validate": ("validate", "validate_peer"),
     "translate": (translation.CONVERSION, "bare"),
     "cpu_two_replicas": None,
 }
@@ -178,7 +178,7 @@ def main() -> int:
     except RuntimeError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
-    found = figures(runs) | translation.figures(wanted.rounds)
+    found = figures(runs) | translation.figures(wanted.rounds) | validation.figures()
     told = ratios(found)
     show(found, told)
     if not wanted.no_steps:

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from starlette.types import ASGIApp
 
+from bench import validation as judging
 from bench.message import body
 from bench.servers import PUBLISHER, gateway, token_for_bench
 from gateway import edxl, intake, translation, validation
@@ -43,6 +44,7 @@ def main() -> None:
         configure_logging("info", log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_profile(Path(name)) if wanted.profile else _table(Path(name)))
+    judging.show()
 
 
 async def _table(folder: Path) -> None:

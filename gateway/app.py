@@ -30,7 +30,6 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/openapi.yaml", pages.openapi_yaml),
     ("GET", "/openapi.json", pages.openapi_json),
     ("GET", "/docs", pages.docs),
-    ("GET", "/docs/start.js", pages.docs_script),
     ("GET", "/health/live", pages.live),
     ("GET", "/health/ready", pages.ready),
     ("GET", "/metrics", pages.metrics),
@@ -89,8 +88,12 @@ def create_app(runtime: Runtime) -> ASGIApp:
     # One route a path, whatever the method: a wrong method is refused here and never tried on a later path's pattern.
     own = [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path().items()]
     assets = Mount("/docs/assets", StaticFiles(directory=pages.swagger_ui_assets()))
-    routes: list[BaseRoute] = [*own, *oauth2.routes(runtime.authorization), assets]
+    page = Route("/docs/{page:path}", Endpoint({"GET": pages.docs, "HEAD": pages.docs}, runtime))
+    routes: list[BaseRoute] = [*own, *oauth2.routes(runtime.authorization), assets, page]
     router = Router(routes, default=Nowhere(runtime), redirect_slashes=False)
     return Edge(
-        router, lambda publisher: runtime.quota.headers(publisher, runtime.now()), runtime.settings.fhir_base
+        router,
+        lambda publisher: runtime.quota.headers(publisher, runtime.now()),
+        runtime.settings.fhir_base,
+        runtime.settings.base_url,
     )

@@ -31,10 +31,13 @@ RateLimitHeaders = Callable[[Publisher], list[tuple[bytes, bytes]]]
 class Edge:
     """ASGI middleware. `rate_limit` gives the RateLimit headers of an authenticated publisher (ASGI scope's `user`)."""
 
-    def __init__(self, app: ASGIApp, rate_limit: RateLimitHeaders, base: str) -> None:
+    def __init__(
+        self, app: ASGIApp, rate_limit: RateLimitHeaders, base: str, site: str = outcome.DEFAULT_SITE
+    ) -> None:
         self._app = app
         self._rate_limit = rate_limit
         self._base = base
+        self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer every request; an unforeseen exception becomes a 500 that tells nothing of its inside."""
@@ -58,14 +61,16 @@ class Edge:
             log.info("client_disconnected")
         except asyncio.CancelledError:
             if not started:  # the grace of a stop is over; the server's own answer would be a bare 500
-                response = respond(STOPPING, header(scope, b"accept") or "", request_id, self._base)
+                response = respond(
+                    STOPPING, header(scope, b"accept") or "", request_id, self._base, self._site
+                )
                 await response(scope, receive, send_with_headers)
             raise
         except Exception as error:  # noqa: BLE001 - the last line of defence
             if started:
                 log.error("answer_broken_off", exc_info=error)
                 return
-            response = respond(error, header(scope, b"accept") or "", request_id, self._base)
+            response = respond(error, header(scope, b"accept") or "", request_id, self._base, self._site)
             await response(scope, receive, send_with_headers)
 
 
@@ -80,7 +85,7 @@ def identify(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
     return request_id, [(b"x-request-id", request_id.encode()), (b"traceparent", parent.encode())]
 
 
-def respond(error: Exception, accept: str, request_id: str, base: str) -> Response:
+def respond(error: Exception, accept: str, request_id: str, base: str, site: str) -> Response:
     """The response to an error: an OperationOutcome, or problem details where the client asks for them."""
     known = known_error(error)
     for kind in {issue.kind for issue in known.issues if issue.severity == "error"}:
@@ -88,11 +93,11 @@ def respond(error: Exception, accept: str, request_id: str, base: str) -> Respon
     log.info("request_refused", status=known.status, codes=sorted({i.kind.value.code for i in known.issues}))
     if outcome.PROBLEM in accept:
         told, media_type = (
-            outcome.problem_details(known.issues, known.status, f"urn:request:{request_id}", base),
+            outcome.problem_details(known.issues, known.status, f"urn:request:{request_id}", base, site),
             outcome.PROBLEM,
         )
     else:
-        told, media_type = outcome.operation_outcome(known.issues, base), outcome.MEDIA_TYPE
+        told, media_type = outcome.operation_outcome(known.issues, base, site), outcome.MEDIA_TYPE
     return Response(orjson.dumps(told), known.status, known.headers, media_type)
 
 

@@ -1,5 +1,6 @@
-"""What is not about messages: health, metrics, the contract and its page."""
+"""What is not about messages: health, metrics, the contract and the documentation."""
 
+from asyncio import to_thread
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,34 +9,14 @@ import orjson
 import yaml
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from gateway.errors import ErrorKind, Issue, Unavailable
+from gateway import site
+from gateway.errors import ErrorKind, Issue, Refused, Unavailable
 from gateway.observability import METRICS
 from gateway.runtime import Runtime
 
 OPENAPI = Path(__file__).parent.parent / "openapi"
-DOCS_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
-)
-DOCS_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Regulation Gateway: the contract</title>
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="/docs/assets/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
-</body>
-</html>
-"""
-DOCS_SCRIPT = (
-    'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
-)
 
 
 async def live(_runtime: Runtime, _request: Request) -> Response:
@@ -74,14 +55,15 @@ async def openapi_json(_runtime: Runtime, _request: Request) -> Response:
     return Response(contract("gateway.json"), media_type="application/json")
 
 
-async def docs(_runtime: Runtime, _request: Request) -> Response:
-    """`GET /docs`: the contract in Swagger UI, from the installed package's files; no other host is asked."""
-    return HTMLResponse(DOCS_PAGE, headers={"Content-Security-Policy": DOCS_POLICY})
-
-
-async def docs_script(_runtime: Runtime, _request: Request) -> Response:
-    """`GET /docs/start.js`: a file of its own, so that the page's policy needs no inline script."""
-    return Response(DOCS_SCRIPT, media_type="text/javascript")
+async def docs(_runtime: Runtime, request: Request) -> Response:
+    """`GET /docs` and below: the documentation site; no page loads anything from another host. Raises Refused (404)."""
+    path = request.scope["path"]
+    answer = await to_thread(site.answer, path.rstrip("/"))  # a page is made at its first visit
+    if answer is None:
+        raise Refused(Issue(ErrorKind.NOT_FOUND, "This page does not exist. The way in is /docs."))
+    if path.endswith("/"):
+        return RedirectResponse(path.rstrip("/"), 308)
+    return Response(answer.body, headers=answer.headers, media_type=answer.media_type)
 
 
 def swagger_ui_assets() -> Path:

@@ -79,7 +79,7 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
         if refusal.status != FORM_REFUSED:
             raise
         issues = refusal.issues  # the body could be read, but its form is none that a message has
-    told = outcome.operation_outcome(issues, runtime.settings.fhir_base)
+    told = outcome.operation_outcome(issues, runtime.settings.fhir_base, runtime.settings.base_url)
     headers = deprecation(runtime.settings, version)
     return Response(orjson.dumps(told), headers=headers, media_type=outcome.MEDIA_TYPE)
 

@@ -150,7 +150,9 @@ async def _sweep(runtime: Runtime) -> None:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, *, exclusive_senders: bool = True) -> AsyncIterator[Runtime]:
+async def assembled(
+    settings: Settings, *, exclusive_senders: bool = True, now: Callable[[], float] = time.time
+) -> AsyncIterator[Runtime]:
     """A running gateway made from its settings alone: registry, keys and the HTTP way to the core.
 
     Raises ConfigurationError where one of them is wrong or missing.
@@ -160,12 +162,13 @@ async def assembled(settings: Settings, *, exclusive_senders: bool = True) -> As
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(http_client(settings.core_timeout))
         key = load_private_key(_read(settings.client_key_file))
-        token = TokenSource(client, settings.core_token_url, key, settings.client_id, CORE_SCOPE, time.time)
-        core = FhirCore(client, settings.core_url, token, time.time)
+        token = TokenSource(client, settings.core_token_url, key, settings.client_id, CORE_SCOPE, now)
+        core = FhirCore(client, settings.core_url, token, now)
         outside = None
         if settings.outside_issuer:
             outside = OutsideKeys(settings.outside_issuer, settings.outside_jwks_url, client)
-        yield await stack.enter_async_context(running(settings, registry, read_keys(settings), core, outside))
+        keys = read_keys(settings)
+        yield await stack.enter_async_context(running(settings, registry, keys, core, outside, now))
 
 
 def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Registry:

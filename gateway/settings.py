@@ -132,7 +132,11 @@ class Settings:
     )
     fhir_base: str = _row("https://hub-fhir.example/fhir", _url, "base of the canonical FHIR URLs")
     log_level: str = _row("info", _word("debug", "info", "warning", "error"), "least severe log line")
-    database_url: str = _row("sqlite:///gateway.db", _database, "store: sqlite:///PATH, one process")
+    database_url: str = _row(
+        "sqlite:///gateway.db",
+        _database,
+        "store: sqlite:///PATH, or postgresql://USER@HOST/NAME for replicas",
+    )
     backlog_limit: int = _row(1_000_000, _whole(1), "messages waiting for the core before senders get 503")
     retention_days: int = _row(30, _whole(1), "days until the content of a finished message is erased")
     registry_dir: Path = _row(REGISTRY, _folder, "folder of the publishers' registrations")
@@ -147,7 +151,7 @@ class Settings:
     deprecated_versions: tuple[DeprecatedVersion, ...] = _row(
         (), _deprecated, "model versions that go: v1=SINCE/SUNSET, dates, separated by commas"
     )
-    access_token_seconds: int = _row(600, _whole(60, 3_600), "seconds that an access token lives")
+    access_token_seconds: int = _row(600, _whole(1, 3_600), "seconds that an access token lives")
     signing_keys_file: Path | None = _row(
         None, _file, "private JWK Set that signs access tokens; first signs, all verify", needed=True
     )

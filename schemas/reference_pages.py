@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from schemas import ALL_ROOT_KEYS, HEADERLESS, VERSIONS, codes, examples
 from schemas.fields import Field, Table, table
@@ -10,6 +11,12 @@ from schemas.fields import Field, Table, table
 FOLDER = Path(__file__).parent.parent / "docs" / "reference" / "messages"
 SHOWN = 12  # codes that a table's cell holds; longer lists stand below
 TERMINOLOGY = "../../../schemas/terminology"
+FRAMES = {
+    "EDXL-DE": "Around every message: the envelope that names sender, recipient and times. A member that is not listed may "
+    "stand only in an object that allows further members.",
+    "RC-DE": "Beside the use case in `message`: the header that every message has but RS-ERROR and RS-INFO. It repeats what "
+    "the envelope says, and must agree with it.",
+}
 TYPES = {
     "datetime": "date and time, `YYYY-MM-DDThh:mm:ss+hh:mm`",
     "rfc3339": "date and time of RFC 3339",
@@ -18,8 +25,13 @@ TYPES = {
 
 
 def pages() -> dict[str, str]:
-    """The text of every page, by file name: one a message type and version, and README.md, the index."""
-    made = {f"{t}-{version}.md": _page(t, version) for version in VERSIONS for t in _types(version)}
+    """The text of every page, by file name: one a table (message types, envelope, header) and README.md, the index.
+
+    Each field has an anchor: its path from the root of its table, without list indexes ("createCaseHealth.patient.sex").
+    """
+    made = {
+        f"{t}-{version}.md": _page(t, version) for version in VERSIONS for t in (*FRAMES, *_types(version))
+    }
     return made | {"README.md": _index()}
 
 
@@ -50,6 +62,9 @@ def _index() -> str:
         f"| type | key in `message` | title | {' | '.join(VERSIONS)} |",
         f"|---|---|---|{'---|' * len(VERSIONS)}",
     ]
+    for name in FRAMES:
+        root, links = table(name, VERSIONS[-1]).root, [f"[{v}]({name}-{v}.md)" for v in VERSIONS]
+        lines.append(f"| {name} | - | {_cell(root.title)} | {' | '.join(links)} |")
     for name in sorted({kind for version in VERSIONS for kind in _types(version)}):
         there = [version for version in VERSIONS if name in _types(version)]
         root = table(name, there[-1]).root
@@ -60,26 +75,34 @@ def _index() -> str:
 
 def _page(message_type: str, version: str) -> str:
     source = table(message_type, version)
-    header = "without an RC-DE header" if message_type in HEADERLESS else "beside the RC-DE header"
-    order = "" if version == "v1" else " The fields stand in the order of the XML elements."
+    example: Any = examples.full(source.root)
     parts = [
         f"# {message_type} {version}: {source.root.title}",
         f"Made from `schemas/{message_type}/{version}.fields` by `python -m schemas`.",
-        f"The use case is the member `{source.root.name}` of `message`, {header}.{order}",
+        f'<a id="{source.root.name}"></a>{_place(source)}',
         *_fields(source),
         *_changes(source),
         *_lists(source),
         *_patterns(source),
         "## Example",
         "Every field once; a free text says what it stands for.",
-        f"```json\n{json.dumps({source.root.name: examples.full(source.root)}, ensure_ascii=False, indent=2)}\n```",
+        f"```json\n{json.dumps(example if message_type in FRAMES else {source.root.name: example}, ensure_ascii=False, indent=2)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _place(source: Table) -> str:
+    if source.message_type in FRAMES:
+        return FRAMES[source.message_type]
+    header = f"[RC-DE header](RC-DE-{source.version}.md)"
+    beside = f"without an {header}" if source.message_type in HEADERLESS else f"beside the {header}"
+    order = "" if source.version == "v1" else " The fields stand in the order of the XML elements."
+    return f"The use case is the member `{source.root.name}` of `message`, {beside}.{order}"
+
+
 def _fields(source: Table) -> Iterator[str]:
     rows = [
-        f"| `{path}` | {field.cardinality} | {TYPES.get(field.type, field.type)} | {_allowed(field)} | "
+        f'| <a id="{source.root.name}.{path.replace("[]", "")}"></a>`{path}` | {field.cardinality} | {TYPES.get(field.type, field.type)} | {_allowed(field)} | '
         f"{_cell(field.title)} |"
         for path, field in _flat(source)
     ]
@@ -123,7 +146,7 @@ def changes(before: Table, after: Table) -> list[str]:
 
 def _changes(source: Table) -> Iterator[str]:
     older = VERSIONS[VERSIONS.index(source.version) - 1] if source.version != VERSIONS[0] else ""
-    if older and source.message_type in _types(older):
+    if older and source.message_type in (*FRAMES, *_types(older)):
         yield f"## Changes from {older}"
         yield "\n".join(changes(table(source.message_type, older), source)) or "None."
 

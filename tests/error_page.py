@@ -66,6 +66,9 @@ Each issue has an extension `retry`, which is all that a program needs:
 |---|---|
 {chr(10).join(f"| `{verb}` | {meaning} |" for verb, meaning in RETRY.items())}
 
+An issue about a field has an extension `reference` too (a member `reference` in problem details): the URL of that field in the
+[reference of messages](reference/messages/README.md), with what may stand there.
+
 ## The catalogue
 
 | code | status | FHIR issue type | retry | Hub Santé | meaning | examples |

@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from gateway.validation import structure
 from gateway.validation.walk import walk
 from schemas import codes, examples, json_schema
 from schemas.fields import OBJECTS, Field, patterns, table
+from tests import json_mutations
 from tests.strategies import enveloped, mutated, seeded
 
 REFERENCE = Path(__file__).parents[1].parent / "shared" / "hubsante"
@@ -73,19 +75,23 @@ class Judges:
         )
 
 
-def bodies(message_type: str, version: str) -> Iterator[Any]:
-    """Bodies without end, always the same: samples and made ones, valid and with one or two things changed."""
+def bodies(message_type: str, version: str) -> Iterator[tuple[Any, str]]:
+    """Bodies without end, always the same: samples and made ones, valid and with one or two things changed.
+
+    With each what was done to it: a kind of mistake, "" for nothing, "any" for a change of no particular kind.
+    """
     rng = random.Random(f"{message_type} {version}")
     root = table(message_type, version).root
     made = [examples.full(root), examples.minimal(root), *samples(message_type, version)]
-    yield from (*made, _crowded(made[0]))
+    yield from ((body, "") for body in made)
+    yield _crowded(made[0]), "any"
     for n in itertools.count():
-        body = seeded(root, rng) if n % 3 == 0 else made[n % len(made)]
-        if n % 4:
-            body = mutated(body, rng)
-        if n % 8 == 1 and body:
-            body = mutated(body, rng)
-        yield body
+        body, kind = (seeded(root, rng) if n % 3 == 0 else made[n % len(made)]), ""
+        if n % 8 in (1, 2, 5, 7) and body:
+            body, kind = json_mutations.mutated(body, root, rng)
+        if n % 8 == 3 or (n % 8 == 1 and body):
+            body, kind = mutated(body, rng), "any"
+        yield body, kind
 
 
 def _crowded(value: Any) -> Any:
@@ -98,14 +104,22 @@ def _crowded(value: Any) -> Any:
 def test_a_mutated_use_case_gets_the_official_verdict(message_type: str, version: str) -> None:
     judges = Judges(message_type, version)
     valid, hit = 0, set()
-    for n, body in enumerate(itertools.islice(bodies(message_type, version), MUTANTS)):
+    made, refused = Counter[str](), Counter[str]()
+    for n, (body, kind) in enumerate(itertools.islice(bodies(message_type, version), MUTANTS)):
         verdicts = judges.verdicts(body)
         assert len(set(verdicts)) == 1, (verdicts, body)
         valid += verdicts[0]
+        made[kind] += 1
+        refused[kind] += not verdicts[0]
         if not verdicts[0] and n < MUTANTS / 2:  # the judge's own listing is slow
             hit |= {error.kind.name for error in judges.official.iter_errors(body)}
     assert 0.3 < valid / MUTANTS < 0.9
     assert hit >= set(_keywords(official(message_type, version)))
+    root = table(message_type, version).root
+    for kind in json_mutations.kinds_of(root):
+        assert made[kind] >= 5, kind
+        assert refused[kind] >= 1 or (kind == "too many" and "maxItems" not in hit), kind
+    assert refused[""] == 0
 
 
 def _keywords(schema: Any) -> Iterator[str]:

@@ -83,3 +83,15 @@ def test_each_code_in_a_list_of_codes_is_looked_up() -> None:
     [issue] = terms.issues(message, strict=False)
     assert issue.path.endswith("emsi.EVENT.ETYPE.LOCTYPE[1]") and issue.severity == "warning"
     assert "expected a code of the list EMSI-EVENT.ETYPE.LOCTYPE" in issue.diagnostics
+
+
+def test_a_pair_too_long_to_be_remembered_is_told_like_a_short_one() -> None:
+    long = "x" * 1_000
+    held = terms._remembered.cache_info().currsize
+    issues = judged(_code("C01.01.01", long))
+    assert [i.severity for i in issues.values()] == ["information"]
+    assert terms._remembered.cache_info().currsize == held
+    for _ in range(2):  # told anew, and from memory
+        again = judged(_code("C01.01.98", "y"))
+        assert 'Found "C01.01.98"' in again[f"{CASE}.qualification.whatsHappen.code"].diagnostics
+    assert terms._remembered.cache_info().currsize == held + 1

@@ -15,6 +15,7 @@ from gateway.edxl.xml_parser import SPACE, Element, parse, unreadable
 from gateway.edxl.xml_plan import COLLAPSED, CONTENT, DE, XLINK, Node, plan
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import JsonObject, Message
+from gateway.reference import about
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 HINTS = frozenset({f"{XSI}}}schemaLocation", f"{XSI}}}noNamespaceSchemaLocation"})
@@ -37,7 +38,7 @@ def decode(body: bytes, model_version: str) -> Message:
     reader = _Reader()
     document = reader.value(root, plan(model_version))
     if reader.faults:
-        raise Refused(*_issues(root, plan(model_version), reader.faults))
+        raise Refused(*about(_issues(root, plan(model_version), reader.faults), model_version))
     return message(document if isinstance(document, dict) else {}, model_version)
 
 

@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 from gateway.errors import ErrorKind, Issue
 from gateway.model import Message
+from gateway.reference import about
 from gateway.validation import coherence, structure, terms
 from gateway.validation.checks import check
 from gateway.validation.structure import is_valid
@@ -32,8 +33,11 @@ def judge(message: Message, *, strict_codes: bool = False) -> tuple[Issue, ...]:
 
     The message may go on where no issue is an error. At most MAX_ISSUES are told, and a last one says how many more.
     """
-    structural = () if is_valid(message) else structure.issues(message)
-    return _told(chain(structural, coherence.issues(message), terms.issues(message, strict=strict_codes)))
+    valid = is_valid(message)
+    structural = () if valid else structure.issues(message)
+    incoherent = () if valid and coherence.is_plain(message) else coherence.issues(message)
+    told = _told(chain(structural, incoherent, terms.issues(message, strict=strict_codes)))
+    return about(told, message.model_version)
 
 
 def _told(found: Iterable[Issue]) -> tuple[Issue, ...]:

@@ -7,6 +7,8 @@ from gateway.errors import ErrorKind, Issue
 Place = tuple[str | int, ...]
 
 MESSAGE: Place = ("content", 0, "jsonContent", "embeddedJsonContent", "message")
+MESSAGE_PATH = "content[0].jsonContent.embeddedJsonContent.message"  # nearly every place begins there
+MESSAGE_POINTER = "/content/0/jsonContent/embeddedJsonContent/message"
 LONG = 256
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # a member name that no sender can have hidden text in
 
@@ -24,19 +26,26 @@ def simple_path(place: Place) -> str:
 
     It ends before a member whose name is not a plain word: such a name may be anything, and a path may reach a log.
     """
-    written = ""
+    path = ""
+    if place[: len(MESSAGE)] == MESSAGE:
+        path, place = MESSAGE_PATH, place[len(MESSAGE) :]
     for part in place:
         if isinstance(part, int):
-            written += f"[{part}]"
+            path += f"[{part}]"
         elif PLAIN.fullmatch(part):
-            written += f".{part}" if written else part
+            path += f".{part}" if path else part
         else:
             break
-    return written
+    return path
 
 
 def json_pointer(place: Place) -> str:
     """The place in the sender's JSON document (RFC 6901)."""
     if place and isinstance(place[-1], str) and len(place[-1]) > LONG:
         place = place[:-1]  # an unknown member with a huge name is shown by its parent
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    pointer = ""
+    if place[: len(MESSAGE)] == MESSAGE:
+        pointer, place = MESSAGE_POINTER, place[len(MESSAGE) :]
+    for part in place:
+        pointer += f"/{part}" if isinstance(part, int) else "/" + part.replace("~", "~0").replace("/", "~1")
+    return pointer

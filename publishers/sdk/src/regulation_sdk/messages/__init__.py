@@ -1,0 +1,1 @@
+"""Message types by model version, made from the field tables."""

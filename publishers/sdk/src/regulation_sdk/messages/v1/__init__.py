@@ -1,0 +1,1 @@
+"""The message types of model v1, a module each."""

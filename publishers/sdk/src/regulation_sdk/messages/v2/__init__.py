@@ -1,0 +1,1 @@
+"""The message types of model v2, a module each."""

@@ -1,0 +1,1 @@
+"""The message types of model v3, a module each."""
