@@ -25,7 +25,7 @@ _PASSWORD = re.compile(r"(://[^:/@]*:).*(?=@)|(password=)[^&]*")
 
 
 class DeprecatedVersion(NamedTuple):
-    """A model version that goes: deprecated since, and refused from, POSIX seconds (RFC 9745, RFC 8594)."""
+    """A model version that goes: deprecated since, and promised until, POSIX seconds (RFC 9745, RFC 8594)."""
 
     version: str
     since: float
@@ -108,7 +108,7 @@ def _deprecated(value: str) -> tuple[DeprecatedVersion, ...]:
 def _deprecated_version(text: str) -> DeprecatedVersion:
     match = _DEPRECATED.fullmatch(text)
     if not match or match[1] not in schemas.VERSIONS:
-        raise ValueError("must be like v1=2026-01-01/2027-12-31: version, deprecated since, refused from")
+        raise ValueError("must be like v1=2026-01-01/2027-12-31: version, deprecated since, promised until")
     since, sunset = (
         datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() for day in match.groups()[1:]
     )

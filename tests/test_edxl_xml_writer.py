@@ -1,7 +1,9 @@
 """The XML writer: what it writes reads back, and what XML cannot say is told."""
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from gateway import edxl
 from gateway.errors import Refused, Untranslatable
 from tests.strategies import enveloped, messages
 from tests.xml_samples import BODY, CASE, DOCUMENT, ERROR, MESSAGE, ROOT_KEYS, case, read
+
+CASES = Path(__file__).parent / "cases"
 
 
 @given(st.data(), st.sampled_from(sorted(ROOT_KEYS)))
@@ -131,3 +135,10 @@ def test_a_number_is_written_without_an_exponent_and_reads_the_same(number: floa
     found = read(made.content)["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["error"]
     assert repr(found["errorCode"]["statusCode"]) == repr(number)
     assert b"e" not in made.content.partition(b"<statusCode>")[2].partition(b"<")[0].lower()
+
+
+def test_a_whole_number_is_written_as_the_xsd_wants_it() -> None:
+    body = orjson.loads((CASES / "EMSI" / "full" / "in.json").read_bytes())
+    inner = body["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    inner["emsi"]["EVENT"]["CERTAINTY"] = 80.0
+    assert b">80<" in edxl.encode(body, edxl.XML, "v3").content

@@ -11,7 +11,7 @@ import jsonschema_rs
 from gateway.conversion import identifiers
 from gateway.conversion.codes import Correspondence, correspondences
 from gateway.model import JsonObject
-from gateway.translation.codecs import Codec
+from gateway.translation.codecs import LINEAR, Codec
 from gateway.translation.paths import Path
 from gateway.translation.shape import Shape
 from schemas import codes
@@ -79,7 +79,7 @@ def change(source: Side, target: Side) -> Change | None:
 
 
 def _identifier(prefix: str, leaf: JsonObject) -> Change:
-    fits = jsonschema_rs.Draft7Validator(leaf).is_valid
+    fits = jsonschema_rs.Draft7Validator(leaf, pattern_options=LINEAR).is_valid
     return lambda value, _: (identifiers.carried(value, prefix, fits), "")
 
 

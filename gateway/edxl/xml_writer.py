@@ -104,6 +104,8 @@ class _Writer:
             return "true" if value else "false"
         if isinstance(value, int):
             return str(value)
+        if isinstance(value, float) and node.type == "integer":
+            return str(int(value))  # JSON says whole numbers as 3.0 too, xs:int does not
         if isinstance(value, float):
             decimal = format(Decimal(repr(value)), "f")  # xs:decimal has no exponent
             return decimal if "." in decimal else f"{decimal}.0"  # so that it reads as a float again

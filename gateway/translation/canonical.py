@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from gateway.model import JsonObject
 from gateway.translation import profile
+from gateway.translation.codecs import LINEAR
 from gateway.translation.lines import Lines
 from gateway.translation.plan import Element, Items, Kind, Plan, Value
 from gateway.translation.rows import Derived, Fixed
@@ -48,7 +49,7 @@ def court(plan: Plan, base: str) -> Court:
 
 
 def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
-    schema = jsonschema_rs.Draft7Validator(profile.resource(plan, kind, base))
+    schema = jsonschema_rs.Draft7Validator(profile.resource(plan, kind, base), pattern_options=LINEAR)
     found: list[Reference] = []
     _references(kind.element, (), found)
     for other in plan.kinds:

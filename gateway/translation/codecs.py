@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema_rs
 import orjson
 
 from gateway.model import JsonObject
@@ -31,6 +32,10 @@ _DAY = (
 )
 DATE = f"^{_DAY}$"
 TIME = rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$"
+
+
+LINEAR = jsonschema_rs.RegexOptions()
+"""The engine whose time grows with the text's length alone, whatever the pattern."""
 
 
 def same(value: Any) -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import jsonschema_rs
 
 from gateway.model import JsonObject
-from gateway.translation.codecs import Codec, json_back, json_to
+from gateway.translation.codecs import LINEAR, Codec, json_back, json_to
 from gateway.translation.paths import EACH, ONE, Path
 from gateway.translation.shape import Shape
 
@@ -42,7 +42,7 @@ def sieve(shape: Shape, codecs: Mapping[Path, Codec], path: Path = ()) -> Sieve:
         item = replace(item, salvage=None)  # a mark puts a list's item back beside the others
         return Sieve(lambda value: isinstance(value, list) and not (one and len(value) > 1), item=item)
     codec = codecs[path]
-    return Sieve(jsonschema_rs.Draft4Validator(codec.domain).is_valid, codec.salvage)
+    return Sieve(jsonschema_rs.Draft4Validator(codec.domain, pattern_options=LINEAR).is_valid, codec.salvage)
 
 
 def take_out(value: Any, sieve: Sieve, marks: list[Mark], pointer: tuple[str, ...] = ()) -> Any:

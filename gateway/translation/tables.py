@@ -12,7 +12,7 @@ import schemas
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject
 from gateway.translation import canonical, reading, writing
-from gateway.translation.codecs import DERIVATIONS, Codecs
+from gateway.translation.codecs import DERIVATIONS, LINEAR, Codecs
 from gateway.translation.lines import safe
 from gateway.translation.notation import parse
 from gateway.translation.paths import EACH, ONE, Path
@@ -109,7 +109,7 @@ def _translator(message_type: str, version: str, table: Table, plan: Plan, whole
     strict = space["write"]
     exec(compile(writing.source(plan, strict=False), f"<{message_type} {version}>", "exec"), space)  # noqa: S102
     codecs = {_in_document(path): codec for path, codec in plan.codecs.items()}
-    fits = jsonschema_rs.Draft4Validator(narrowed(whole, codecs)).is_valid
+    fits = jsonschema_rs.Draft4Validator(narrowed(whole, codecs), pattern_options=LINEAR).is_valid
     return Translator(
         message_type,
         version,
@@ -133,7 +133,9 @@ def _namespace(table: Table) -> dict[str, Any]:
     for name in {row.codec for resource in table.resources.values() for row in resource.rows}:
         codec = codecs.named(name)
         space[f"C_{safe(name)}"], space[f"B_{safe(name)}"] = codec.to, codec.back
-        space[f"D_{safe(name)}"] = jsonschema_rs.Draft4Validator(codec.domain).is_valid
+        space[f"D_{safe(name)}"] = jsonschema_rs.Draft4Validator(
+            codec.domain, pattern_options=LINEAR
+        ).is_valid
     space |= {f"M_{safe(name)}": pairs for name, pairs in table.maps.items()}
     return space | {f"F_{safe(name)}": function for name, function in DERIVATIONS.items()}
 
