@@ -21,8 +21,10 @@ from gateway import __version__, dry_run, edxl, files, operator, service, settin
 from gateway.checks import check_all
 from gateway.errors import ConfigurationError, GatewayError
 from publishers import sandbox as the_sandbox
+from publishers.conformance import command as conformance
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli.add_typer(conformance.cli, name="conformance")
 AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 ModelVersion = Annotated[
     str, typer.Option("--model-version", help="v1, v2 or v3: the model of EDXL-DE files.")
@@ -136,7 +138,7 @@ def translate(
         raise typer.BadParameter("--to takes fhir or TYPE[@v1|v2|v3], --format json or xml")
     target = dry_run.Target(schemas.ALIASES.get(wanted_type, wanted_type), version or model_version, form)
     message = files.read(path, model_version)
-    told = [dry_run.translated(one, target) for one in dry_run.single_items(message)]
+    told = dry_run.translated(message, target)
     show_json({**told[0], "further": told[1:]}, indent=True)
 
 
