@@ -1,4 +1,4 @@
-"""What an operator does to the store from the command line, while the gateway is stopped."""
+"""What an operator does to the store from the command line: SQLite while the gateway is stopped, PostgreSQL at any time."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from gateway.store import Store, open_store
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
-    """The store of the settings. Raises ConfigurationError where a running gateway holds it."""
+    """The store of the settings. Raises ConfigurationError where a running gateway holds its file."""
     store = await open_store(settings.database_url, backlog_limit=settings.backlog_limit, now=time.time())
     try:
         yield store

@@ -1,10 +1,17 @@
-"""What holds for all tests: where everything must be there, a skip for want of a part is a failure."""
+"""What holds for all tests: where everything must be there, a skip for want of a part is a failure.
+
+Also the databases: `database_url` is a fresh one of each kind in turn, `store` an open store on it.
+"""
 
 import os
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
+
+from gateway.store import Store
+from tests.postgres_server import PostgresServer, started
+from tests.store_samples import opened, url
 
 
 @pytest.hookimpl(wrapper=True)
@@ -17,3 +24,36 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} skipped where every part must be there: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests; each takes a schema of its own."""
+    with started() as server:
+        server.execute("ALTER SYSTEM SET fsync = off")  # faster; what needs a durable one starts its own
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Makes an empty database of each kind in turn and gives its URL."""
+    if request.param == "sqlite":
+        return lambda: url(tmp_path_factory.mktemp("store"))
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.fresh
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[[], str]) -> str:
+    """An empty database of each kind in turn."""
+    return fresh_database()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """A store of each kind in turn, on an empty database."""
+    async with opened(database_url) as fresh:
+        yield fresh

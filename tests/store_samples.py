@@ -61,9 +61,10 @@ def url(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def opened(folder: Path, backlog_limit: int = LIMIT, now: float = NOW) -> AsyncIterator[Store]:
-    """A store on the folder's database, closed at the end."""
-    store = await open_store(url(folder), backlog_limit=backlog_limit, now=now)
+async def opened(database: Path | str, backlog_limit: int = LIMIT, now: float = NOW) -> AsyncIterator[Store]:
+    """A store on the database of a URL, or on that in a folder, closed at the end."""
+    database_url = database if isinstance(database, str) else url(database)
+    store = await open_store(database_url, backlog_limit=backlog_limit, now=now)
     try:
         yield store
     finally:

@@ -1,21 +1,13 @@
 """What every store promises of what can be asked later, and of erasing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from gateway.errors import Refused
 from gateway.model import Status
 from gateway.store import Store
-from tests.store_samples import NOW, claimed, delivery, opened, status, submission
-
-
-@pytest.fixture(params=["sqlite"])
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path) as fresh:
-        yield fresh
+from tests.store_samples import NOW, claimed, delivery, status, submission
 
 
 async def test_a_publisher_sees_its_own_messages_only(store: Store) -> None:
@@ -105,7 +97,7 @@ async def test_a_jti_is_new_once(store: Store) -> None:
 async def test_erasing_takes_contents_and_keeps_receipts(store: Store) -> None:
     done, dead, waiting = [await store.enqueue(submission(n), NOW) for n in (1, 2, 3)]
     kept, taken = [await store.deposit(delivery(n), NOW) for n in (1, 2)]
-    late = await store.enqueue(submission(4), NOW + 100)
+    late = await store.enqueue(submission(4, received_at=NOW + 100), NOW + 100)
     await claimed(store)
     for receipt in (done, late):
         await store.mark_forwarded(receipt.id, NOW)

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.errors import Unavailable
 from gateway.store import open_store
-from gateway.store.commit import BATCH, GroupCommit
+from gateway.store.batches import BATCH
+from gateway.store.commit import GroupCommit
 from tests.store_samples import LIMIT, NOW, opened, submission, url
 from tests.test_store_sqlite import writer
 

@@ -1,8 +1,6 @@
 """What every store promises of accepting messages and of their lanes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +8,6 @@ from gateway.errors import ErrorKind, Refused, Unavailable
 from gateway.model import Status, Step
 from gateway.store import Store
 from tests.store_samples import NOW, claimed, delivery, opened, submission
-
-
-@pytest.fixture(params=["sqlite"])
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path) as fresh:
-        yield fresh
 
 
 async def test_a_receipt_says_what_was_stored(store: Store) -> None:
@@ -93,8 +85,8 @@ async def test_find_receipt(store: Store) -> None:
     assert await store.find_receipt("south", message.distribution_id, b"other") is None
 
 
-async def test_a_full_backlog_takes_nothing_new_but_repeats_receipts(tmp_path: Path) -> None:
-    async with opened(tmp_path, backlog_limit=2) as store:
+async def test_a_full_backlog_takes_nothing_new_but_repeats_receipts(database_url: str) -> None:
+    async with opened(database_url, backlog_limit=2) as store:
         outcomes = await asyncio.gather(
             *(store.enqueue(submission(n), NOW) for n in range(4)), return_exceptions=True
         )
@@ -169,3 +161,26 @@ async def test_urgent_first_then_publishers_in_turn(store: Store) -> None:
     await store.enqueue(submission(9, publisher_id="loud", distribution_id="u", urgent=True), NOW)
     jobs = [(await store.claim(NOW, 1))[0].submission.distribution_id for _ in range(5)]
     assert jobs == ["u", "l0", "q", "l1", "l2"]
+
+
+async def test_a_lane_is_urgent_for_as_long_as_a_message_of_it_is(store: Store) -> None:
+    for n, (case, urgent) in enumerate(
+        [("old", False), ("new", False), ("new", True), ("new", False), ("new", False)]
+    ):
+        await store.enqueue(submission(n, distribution_id=str(n), case_id=case, urgent=urgent), NOW)
+    order = []
+    for _ in range(5):
+        (job,) = await store.claim(NOW, 1)
+        order.append(job.submission.distribution_id)
+        await store.mark_forwarded(job.id, NOW)
+    assert order == ["1", "2", "0", "3", "4"], (
+        "what stands before it comes with it, what comes after it does not"
+    )
+
+
+async def test_an_urgent_message_that_was_answered_in_its_turn_pulls_no_more(store: Store) -> None:
+    for n, (case, urgent) in enumerate([("old", False), ("new", False), ("new", True)]):
+        await store.enqueue(submission(n, case_id=case, urgent=urgent), NOW)
+    await store.mark_acknowledged("fr.health.samu440_2", "fr.health.samu750", "fr.health.samu440", NOW)
+    jobs = await store.claim(NOW, 5)
+    assert [job.submission.distribution_id for job in jobs] == ["fr.health.samu440_0", "fr.health.samu440_1"]

@@ -1,20 +1,12 @@
 """What every store promises of forwarding: claims, marks, acknowledgements and dead letters."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from gateway.model import Status, Step
 from gateway.store import Store
-from tests.store_samples import NOW, claimed, delivery, opened, status, submission, timeline
-
-
-@pytest.fixture(params=["sqlite"])
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path) as fresh:
-        yield fresh
+from tests.store_samples import NOW, claimed, delivery, status, submission, timeline
 
 
 async def test_a_claim_gives_back_what_was_stored(store: Store) -> None:

@@ -1,9 +1,7 @@
 """What every store promises of the inbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +9,6 @@ from gateway.errors import Refused
 from gateway.model import Status
 from gateway.store import Store
 from tests.store_samples import NOW, delivery, opened, submission
-
-
-@pytest.fixture(params=["sqlite"])
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path) as fresh:
-        yield fresh
 
 
 async def waiting(store: Store, cursor: int = 0, limit: int = 100) -> list[str]:
@@ -112,27 +104,27 @@ async def test_an_answer_takes_the_items_lane_and_no_quota(store: Store) -> None
     assert {count for _, _, _, count in await store.usage(NOW)} == {1}
 
 
-async def test_an_answer_is_taken_even_when_the_backlog_is_full(tmp_path: Path) -> None:
-    async with opened(tmp_path, backlog_limit=0) as store:
+async def test_an_answer_is_taken_even_when_the_backlog_is_full(database_url: str) -> None:
+    async with opened(database_url, backlog_limit=0) as store:
         item = await store.deposit(delivery(1), NOW)
         assert await store.acknowledge("south", item.id, NOW, submission(1, publisher_id="south"))
         assert store.backlog() == 1
 
 
-async def test_acknowledgements_outlive_the_process(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+async def test_acknowledgements_outlive_the_process(database_url: str) -> None:
+    async with opened(database_url) as store:
         item = await store.deposit(delivery(1), NOW)
         await store.acknowledge("south", item.id, NOW, submission(1, publisher_id="south"))
-    async with opened(tmp_path) as store:
+    async with opened(database_url) as store:
         assert await waiting(store) == []
         assert len(await store.claim(NOW, 10)) == 1
         assert not await store.acknowledge("south", item.id, NOW, submission(2, publisher_id="south"))
 
 
-async def test_cursors_go_on_growing_after_a_restart_with_a_clock_gone_back(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+async def test_cursors_go_on_growing_after_a_restart_with_a_clock_gone_back(database_url: str) -> None:
+    async with opened(database_url) as store:
         first = await store.deposit(delivery(1), NOW)
-    async with opened(tmp_path, now=NOW - 1000) as store:
+    async with opened(database_url, now=NOW - 1000) as store:
         second = await store.deposit(delivery(2), NOW - 1000)
         assert second.cursor > first.cursor
 
@@ -179,8 +171,8 @@ async def test_a_long_poll_wakes_for_the_gateways_own_answer(store: Store) -> No
         await poll
 
 
-async def test_long_polls_end_when_the_store_closes(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+async def test_long_polls_end_when_the_store_closes(database_url: str) -> None:
+    async with opened(database_url) as store:
         poll = asyncio.create_task(store.wait_inbox("south", 0, 60))
         await asyncio.sleep(0.05)
     async with asyncio.timeout(10):

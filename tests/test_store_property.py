@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,10 +19,10 @@ from tests.store_samples import NOW, opened, submission
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_lost_doubled_or_out_of_order(
-    tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[int, str, bool]], fails: list[str]
+    fresh_database: Callable[[], str], plan: list[tuple[int, str, bool]], fails: list[str]
 ) -> None:
     """Repeats, failures and a restart in the middle: every message ends once, each lane in its order."""
-    folder = tmp_path_factory.mktemp("store")
+    database = fresh_database()
     ended: list[str] = []
 
     async def drain(store: Store, turns: int, now: float, outcome: Callable[[], str]) -> None:
@@ -41,7 +40,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(
 
     async def run() -> set[str]:
         outcomes = iter(fails * 3)
-        async with opened(folder) as store:
+        async with opened(database) as store:
             messages = [
                 submission(n, distribution_id=str(n), case_id=case, urgent=urgent)
                 for n, case, urgent in dict.fromkeys(plan)
@@ -50,7 +49,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(
             await asyncio.gather(*(store.enqueue(m, NOW) for m in [*messages, *messages]))
             await drain(store, 5, NOW, lambda: next(outcomes, "ok"))
             await store.claim(NOW, 1)  # under way when the store goes down
-        async with opened(folder) as store:
+        async with opened(database) as store:
             await drain(store, 50, NOW + 5, lambda: "ok")
             assert store.backlog() == 0
         return {m.distribution_id for m in messages}

@@ -85,7 +85,7 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("wrong", ["postgresql://host/db", "sqlite:///", "gateway.db", ""])
+@pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite:///", "gateway.db", ""])
 async def test_a_url_of_another_kind_is_refused(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         await open_store(wrong, backlog_limit=1, now=NOW)

@@ -1,23 +1,13 @@
-"""Group commit: callers wait, one thread writes what they all asked for in one transaction."""
+"""Group commit for SQLite: callers wait, one thread writes what they all asked for in one transaction."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-from gateway.errors import ErrorKind, GatewayError, Issue, Unavailable
-
-RETRY_AFTER = "5"  # seconds
-BATCH = 512  # operations in one transaction, so that the first does not wait for thousands
-
-Operation = TypeVar("Operation")
-Outcome = Any | Exception
-
-
-def unavailable(cause: str) -> Unavailable:
-    """The store cannot do it now; nothing was changed."""
-    return Unavailable(Issue(ErrorKind.OVERLOADED, cause), headers={"Retry-After": RETRY_AFTER})
+from gateway.errors import GatewayError
+from gateway.store.batches import Batches, Operation, Outcome, unavailable
 
 
 def database_error(error: Exception) -> Exception:
@@ -54,56 +44,22 @@ class GroupCommit(Generic[Operation]):
     ) -> None:
         self._connection = connection
         self._apply = apply
-        self._settle = settle
         self._heavy = heavy
-        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
-        self._writing = False
-        self._closed = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._batches = Batches[Operation](self._write, settle)
         self._thread = ThreadPoolExecutor(1, "store-writer")
 
     def submit(self, operation: Operation) -> asyncio.Future[Any]:
         """The outcome of an operation, once it is durable."""
-        if self._closed:
-            raise unavailable("The store is closing.")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        self._pending.append((operation, future))
-        if not self._writing:
-            self._writing = True
-            self._idle.clear()
-            loop.call_soon(self._write)  # after the callers that are ready now
-        return future
+        return self._batches.submit(operation)
 
     async def close(self) -> None:
         """Take nothing more, finish what is pending."""
-        self._closed = True
-        await self._idle.wait()
+        await self._batches.close()
         self._thread.shutdown()
 
-    def _write(self) -> None:
-        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-        operations = [operation for operation, _ in batch]
+    def _write(self, operations: Sequence[Operation]) -> asyncio.Future[list[Outcome]]:
         outcomes = None if any(map(self._heavy, operations)) else self._begin(operations)
-        written = asyncio.get_running_loop().run_in_executor(self._thread, self._end, operations, outcomes)
-        written.add_done_callback(lambda done: self._finish(batch, done.result()))
-
-    def _finish(self, batch: list[tuple[Operation, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
-        if self._pending:
-            self._write()
-        else:
-            self._writing = False
-            self._idle.set()
-        for (operation, _), outcome in zip(batch, outcomes, strict=True):
-            self._settle(operation, outcome)
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if future.done():  # the caller went away; what it asked for has happened all the same
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._end, operations, outcomes)
 
     def _begin(self, operations: Sequence[Operation]) -> list[Outcome] | None:
         """The outcomes of the operations, which are still to be committed; None where the transaction failed."""

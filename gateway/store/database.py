@@ -45,7 +45,7 @@ def open_database(url: str) -> Database:
     """
     path = url.removeprefix(SCHEME)
     if path == url or not path:
-        raise ConfigurationError(f"database_url is {url!r}; {SCHEME}PATH is expected.")
+        raise ConfigurationError(f"database_url is {url!r}; {SCHEME}PATH or postgresql://… is expected.")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(f"{path}.lock")

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 from gateway.errors import GatewayError
 from gateway.model import Submission
 from gateway.store import reads, rows, writes
-from gateway.store.commit import GroupCommit, database_error, unavailable
+from gateway.store.arrivals import Arrival, Stored
+from gateway.store.batches import unavailable
+from gateway.store.commit import GroupCommit, database_error
 from gateway.store.database import Database
 from gateway.store.lanes import Entry, Lanes
 from gateway.store.memory import FreshMessages, InboxWaiters
-from gateway.store.writes import Arrival, Stored
 
 FRESH_BYTES = 67_108_864  # of bodies kept in memory until they are forwarded
 FAILED_MARK_PAUSE = 5.0  # seconds until a message is tried again whose mark the database did not take

@@ -1,9 +1,13 @@
-"""What the embedded store keeps in memory beside the lanes: fresh messages, and who waits for an inbox."""
+"""What a store keeps in memory beside the lanes: fresh messages, who waits for an inbox, how many messages wait."""
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from gateway.model import Submission
+
+LEAVE_OUT = 5  # counts of the backlog in a row that changes may spoil
 
 
 class FreshMessages:
@@ -60,8 +64,63 @@ class InboxWaiters:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def wake_all(self) -> None:
+        """Something may have come into any inbox."""
+        for publisher_id in list(self._waiters):
+            self.wake(publisher_id)
+
     def end(self) -> None:
         """Nobody waits any more."""
         self.ended = True
-        for publisher_id in list(self._waiters):
-            self.wake(publisher_id)
+        self.wake_all()
+
+
+class Backlog:
+    """How many messages wait to be forwarded, as far as one of several replicas knows.
+
+    Own changes are followed at once, those of others with every count. A count that own changes run into is left out,
+    unless that goes on for long: then it may be off by what was on its way.
+    """
+
+    def __init__(self) -> None:
+        self.arriving = 0
+        self.oldest: float | None = None
+        self._size = 0
+        self._changing = 0
+        self._changes = 0
+        self._left_out = 0
+
+    def __len__(self) -> int:
+        return max(0, self._size) + self.arriving
+
+    def add(self, count: int, received_at: float | None = None) -> None:
+        """Messages have come (with the time of the first) or gone."""
+        self._changes += 1
+        self._size += count
+        if self._size <= 0:
+            self.oldest = None
+        elif received_at is not None:
+            self.oldest = received_at if self.oldest is None else min(self.oldest, received_at)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """While a change is under way that `add` is told of afterwards."""
+        self._changing += 1
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changing -= 1
+            self._changes += 1
+
+    async def count(self, query: Callable[[], Awaitable[tuple[int, float | None]]]) -> None:
+        """Take over what the query gives: how many wait, and since when the oldest does (POSIX seconds)."""
+        before, busy = self._changes, self.arriving or self._changing
+        size, oldest = await query()
+        if (
+            busy or before != self._changes or self.arriving or self._changing
+        ) and self._left_out < LEAVE_OUT:
+            self._left_out += 1
+            return
+        self._left_out = 0
+        self._size, self.oldest = size, oldest

@@ -4,15 +4,10 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 
-from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, Receipt, Step, Submission
 from gateway.store import rows
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
-
-WINDOWS = {"second": 1.0, "minute": 60.0, "day": 86_400.0}
-SCAN = 20_000  # messages that one call of `list_messages` looks at
-PAGE_BYTES = 16_777_216  # of content in one page of an inbox; the first item always fits
 
 
 def pending(connection: sqlite3.Connection) -> list[tuple[Entry, float | None]]:
@@ -65,10 +60,10 @@ def list_messages(
     filters: dict[str, str],
     cursor: str | None,
     limit: int,
-    scan: int = SCAN,
+    scan: int = rows.SCAN,
 ) -> tuple[list[Receipt], str | None]:
     """One page of receipts, newest first; `filters` are columns and the values asked for."""
-    before = _before(cursor)
+    before = rows.seq_before(cursor)
     oldest_looked_at = connection.execute(
         "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
         (publisher_id, before, scan - 1),
@@ -86,16 +81,6 @@ def list_messages(
     return receipts, str(last) if last else None
 
 
-def _before(cursor: str | None) -> int:
-    if cursor is None:
-        return rows.MAX_SEQ
-    if cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(rows.MAX_SEQ)):
-        return int(cursor)
-    raise Refused(
-        Issue(ErrorKind.PARAMETER, "Use the cursor of the page before, or none.", "cursor", "/cursor")
-    )
-
-
 def inbox(connection: sqlite3.Connection, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
     """Unacknowledged items after the cursor, oldest first."""
     found = connection.execute(
@@ -109,7 +94,7 @@ def inbox(connection: sqlite3.Connection, publisher_id: str, cursor: int, limit:
         for row in found:
             item = rows.inbox_item(row)
             size += len(item.delivery.content)
-            if items and size > PAGE_BYTES:
+            if items and size > rows.PAGE_BYTES:
                 break
             items.append(item)
     return items
@@ -145,20 +130,13 @@ def dead_letters(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]
 
 def usage(connection: sqlite3.Connection, now: float) -> list[tuple[str, str, str, int]]:
     """What was accepted in the current windows. A number is at least its time of arrival, which bounds the search."""
-    day, minute, second = (
-        now // length * length for length in (WINDOWS["day"], WINDOWS["minute"], WINDOWS["second"])
-    )
+    second, minute, day = rows.windows(now)
     found = connection.execute(
         "SELECT publisher_id, quota, sum(received_at >= ?), sum(received_at >= ?), count(*) FROM messages"
         " NOT INDEXED WHERE seq >= ? AND received_at >= ? AND spent GROUP BY publisher_id, quota",
         (second, minute, int(day * 1e6), day),
     )
-    return [
-        (publisher_id, quota, window, count)
-        for publisher_id, quota, *counts in found
-        for window, count in zip(WINDOWS, counts, strict=True)
-        if count
-    ]
+    return rows.usage(found)
 
 
 def urgent_cases(connection: sqlite3.Connection, since: float) -> list[tuple[str, str, float]]:

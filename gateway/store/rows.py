@@ -1,11 +1,13 @@
-"""Rows of the embedded store as the gateway's values, and the ids that are made of their numbers."""
+"""Rows of a store as the gateway's values, and the ids that are made of their numbers."""
 
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Delivery, InboxItem, Receipt, Status, Submission
 
 RECEIPT = "id, distribution_id, status, message_type, model_version, received_at, quota"
@@ -18,6 +20,9 @@ ITEM = (
     " i.model_version, i.content_type, c.content, i.case_id, i.refers_to, i.received_at, i.loss"
 )
 MAX_SEQ = 2**63 - 1
+WINDOWS = {"second": 1.0, "minute": 60.0, "day": 86_400.0}
+SCAN = 20_000  # messages that one call of `list_messages` looks at
+PAGE_BYTES = 16_777_216  # of content in one page of an inbox; the first item always fits
 
 
 def new_id(seq: int) -> str:
@@ -32,6 +37,32 @@ def seq_of(public_id: str) -> int:
     except ValueError:
         return -1
     return seq if 0 <= seq <= MAX_SEQ else -1
+
+
+def seq_before(cursor: str | None) -> int:
+    """The number before which the next page of messages begins. Raises Refused (400) for a cursor that is none."""
+    if cursor is None:
+        return MAX_SEQ
+    if cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(MAX_SEQ)):
+        return int(cursor)
+    raise Refused(
+        Issue(ErrorKind.PARAMETER, "Use the cursor of the page before, or none.", "cursor", "/cursor")
+    )
+
+
+def windows(now: float) -> list[float]:
+    """When the current second, minute and day began."""
+    return [now // length * length for length in WINDOWS.values()]
+
+
+def usage(found: Iterable[Any]) -> list[tuple[str, str, str, int]]:
+    """Counts that are not 0, from rows of publisher, quota and one count a window."""
+    return [
+        (publisher_id, quota, window, count)
+        for publisher_id, quota, *counts in found
+        for window, count in zip(WINDOWS, counts, strict=True)
+        if count
+    ]
 
 
 def receipt(row: Any, *, duplicate: bool = False) -> Receipt:
@@ -60,19 +91,30 @@ def lane_of(connection: sqlite3.Connection, message: Submission) -> str:
     What is referred to is looked for among the publisher's own messages, then among those in its inbox.
     """
     if not message.refers_to:
-        return case_lane(message.recipient, message.case_id, message.sender)
+        return lane(message)
     key = (message.refers_to, message.publisher_id)
     row = connection.execute(
         "SELECT lane FROM messages WHERE distribution_id = ? AND publisher_id = ?", key
     ).fetchone()
-    if row is not None:
-        return str(row[0])
-    row = connection.execute(
-        "SELECT recipient, case_id, sender FROM inbox WHERE distribution_id = ? AND publisher_id = ?"
-        " ORDER BY seq LIMIT 1",
-        key,
-    ).fetchone()
-    return case_lane(*row) if row is not None else case_lane("", "", message.sender)
+    item = None
+    if row is None:
+        item = connection.execute(
+            "SELECT recipient, case_id, sender FROM inbox WHERE distribution_id = ? AND publisher_id = ?"
+            " ORDER BY seq LIMIT 1",
+            key,
+        ).fetchone()
+    return lane(message, None if row is None else row[0], item)
+
+
+def lane(message: Submission, referred: str | None = None, item: tuple[str, str, str] | None = None) -> str:
+    """The lane of a message that refers to a message in the lane `referred`, or to an inbox item of that recipient, case
+    and sender.
+    """
+    if not message.refers_to:
+        return case_lane(message.recipient, message.case_id, message.sender)
+    if referred is not None:
+        return referred
+    return case_lane(*item) if item is not None else case_lane("", "", message.sender)
 
 
 def case_lane(recipient: str, case_id: str, sender: str) -> str:

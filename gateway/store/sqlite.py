@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from gateway.errors import GatewayError, Refused
 from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
 from gateway.store import reads, rows, writes
-from gateway.store.commit import unavailable
+from gateway.store.arrivals import Arrival, Stored
+from gateway.store.batches import unavailable
 from gateway.store.database import Database
 from gateway.store.engine import Engine, wait_for
 from gateway.store.interface import DeadLetter
-from gateway.store.writes import Arrival, Stored
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
 PORTION = 500  # contents erased in one transaction

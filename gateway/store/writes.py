@@ -2,17 +2,15 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import orjson
 
-from gateway.errors import ErrorKind, Issue, Refused
+from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
 from gateway.store import rows
+from gateway.store.arrivals import DETAIL, Arrival, Stored, new, repeated
 from gateway.store.lanes import Entry
 
-DETAIL = 1_000  # characters of a step's detail that are kept
 RANK = {
     Status.RECEIVED: 0,
     Status.FORWARDED: 1,
@@ -29,23 +27,6 @@ INSERT_ITEM = (
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
 
 
-class Arrival(NamedTuple):
-    """A message to be stored under a number and an id that are its own if it is new."""
-
-    seq: int
-    id: str
-    submission: Submission
-    spent: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What came of an arrival: the receipt, and the entry of a new message in its lane."""
-
-    receipt: Receipt
-    entry: Entry | None
-
-
 def arrive(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> list[Stored | Refused]:
     """Store the new ones among the arrivals; the receipts of all, or why one is refused (409)."""
     lanes = [rows.lane_of(connection, arrival.submission) for arrival in arrivals]
@@ -53,30 +34,16 @@ def arrive(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> list[
     count = connection.executemany(INSERT_MESSAGE, values).rowcount
     if count == len(arrivals):
         connection.executemany(INSERT_CONTENT, [(a.seq, a.submission.body) for a in arrivals])
-        return [_new(arrival, lane) for arrival, lane in zip(arrivals, lanes, strict=True)]
+        return [new(arrival, lane) for arrival, lane in zip(arrivals, lanes, strict=True)]
     outcomes: list[Stored | Refused] = []
     for arrival, lane in zip(arrivals, lanes, strict=True):
         first = earlier_receipt(connection, arrival.submission, arrival.id)
         if first is None:
             connection.execute(INSERT_CONTENT, (arrival.seq, arrival.submission.body))
-            outcomes.append(_new(arrival, lane))
+            outcomes.append(new(arrival, lane))
         else:
             outcomes.append(first if isinstance(first, Refused) else Stored(first, None))
     return outcomes
-
-
-def _new(arrival: Arrival, lane: str) -> Stored:
-    s = arrival.submission
-    receipt = Receipt(
-        arrival.id,
-        s.distribution_id,
-        Status.RECEIVED,
-        s.message_type,
-        s.model_version,
-        s.received_at,
-        s.quota,
-    )
-    return Stored(receipt, Entry(arrival.id, arrival.seq, lane, s.publisher_id, s.urgent))
 
 
 def _values(arrival: Arrival, lane: str) -> tuple[object, ...]:
@@ -106,16 +73,7 @@ def find_receipt(
     ).fetchone()
     if row is None:
         return None
-    if row[-1] != digest:
-        issue = Issue(
-            ErrorKind.CONFLICT,
-            "This distributionID was accepted with other bytes or another media type. Repeat the first message"
-            " unchanged, or send this one with a new distributionID.",
-            "distributionID",
-            "/distributionID",
-        )
-        return Refused(issue)
-    return rows.receipt(row, duplicate=True)
+    return repeated(row, digest)
 
 
 def advance(

@@ -1,0 +1,259 @@
+"""The shared store: PostgreSQL 15 or newer, for any number of replicas.
+
+Every message is in one lane and every lane in one row, which is leased to the replica that forwards its first message
+(`postgres_lanes`). Replicas wake each other by NOTIFY; where that fails they look again by themselves.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.errors import GatewayError, Refused
+from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.store import postgres_reads, postgres_writes
+from gateway.store.batches import unavailable
+from gateway.store.interface import DeadLetter
+from gateway.store.postgres_arrivals import Incoming
+from gateway.store.postgres_arrivals import Outcome as Arrived
+from gateway.store.postgres_database import Connection, Postgres
+from gateway.store.postgres_engine import LEASE, PostgresEngine
+from gateway.store.postgres_lanes import Mark
+from gateway.store.postgres_writes import Ended
+
+FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
+PORTION = 500  # contents erased in one transaction
+LOOK_SECONDS = 5.0  # between two looks into an inbox for which somebody waits, should a wake-up call be lost
+WAKE_MARGIN = 0.01  # seconds: the loop's timer must not ring before the caller's clock says so
+
+
+class PostgresStore:
+    """The `Store` of one replica; what each operation promises is said there. Made by `open_store`.
+
+    `lease` is how long a message stays claimed without a sign of life, in seconds.
+    """
+
+    def __init__(self, database: Postgres, backlog_limit: int, lease: float = LEASE) -> None:
+        self._engine = PostgresEngine(database, lease)
+        self._backlog_limit = backlog_limit
+        self._forgot_at = float("-inf")
+
+    async def start(self, now: float) -> None:
+        """To be called once, first. Raises Unavailable."""
+        await self._engine.start()
+        await self.forget(now)
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of the database."""
+        await self._engine.close()
+
+    async def is_writable(self, now: float) -> bool:
+        """Whether a change reaches the disk: it is tried."""
+        try:
+            await self._engine.change(postgres_writes.probe, now)
+        except GatewayError:
+            return False
+        return True
+
+    # the outbox, for the publisher
+
+    async def enqueue(self, submission: Submission, now: float) -> Receipt:  # noqa: ARG002 - as in `Store`
+        """Keep a message and put it at the end of its lane."""
+        if len(self._engine.backlog) >= self._backlog_limit:
+            return await self._repeat_only(submission)
+        return (await self._engine.arrive(Incoming(submission))).stored.receipt
+
+    async def _repeat_only(self, submission: Submission) -> Receipt:
+        key = submission.publisher_id, submission.distribution_id, submission.digest
+        receipt = await self.find_receipt(*key)
+        if receipt is None:
+            raise unavailable("Too many messages wait to be forwarded.")
+        return receipt
+
+    async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
+        """The receipt that `enqueue` would repeat."""
+        found = await self._engine.read(postgres_reads.find_receipt, publisher_id, distribution_id, digest)
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    async def get(self, publisher_id: str, receipt_id: str) -> tuple[Receipt, tuple[Step, ...]] | None:
+        """A message of this publisher's and its timeline."""
+        return await self._engine.read(postgres_reads.message, publisher_id, receipt_id)
+
+    async def list_messages(
+        self,
+        publisher_id: str,
+        *,
+        status: str | None = None,
+        message_type: str | None = None,
+        case_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Receipt], str | None]:
+        """Receipts of this publisher's, newest first."""
+        asked = {"status": status, "message_type": message_type, "case_id": case_id}
+        filters = {column: str(value) for column, value in asked.items() if value is not None}
+        return await self._engine.read(postgres_reads.list_messages, publisher_id, filters, cursor, limit)
+
+    # the outbox, for the forwarder
+
+    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+        """Up to `limit` due messages, at most one a lane."""
+        taken = await self._engine.claim(now, limit)
+        try:
+            for job, complete in taken:
+                if not complete:
+                    await self.reject(job.id, now, Status.DEAD, "The stored content is gone.", None)
+        except BaseException:
+            for job, _ in taken:
+                self._engine.held(job.id)
+            raise
+        return [job for job, complete in taken if complete]
+
+    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+        """Return when something may have become claimable."""
+        await self._engine.wait_due(timeout)
+
+    async def mark_forwarded(
+        self, receipt_id: str, now: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The core has it. Nothing where another replica has taken the message over."""
+        held = self._engine.held(receipt_id)
+        if held is not None:
+            steps = (*before, Step("forwarded", now, detail))
+            await self._engine.mark(Mark(held, Status.FORWARDED, steps))
+
+    async def mark_retry(
+        self, receipt_id: str, now: float, next_at: float, detail: str = "", before: Sequence[Step] = ()
+    ) -> None:
+        """The attempt failed; the next is due at `next_at`. Nothing where another replica has taken the message over."""
+        held = self._engine.held(receipt_id)
+        if held is not None:
+            steps = (*before, Step("retry", now, detail))
+            marked = await self._engine.mark(Mark(held, Status.RECEIVED, steps, next_at))
+            if marked.moved:
+                self._engine.wake_later(next_at - now + WAKE_MARGIN)
+
+    async def reject(
+        self, receipt_id: str, now: float, status: Status, cause: str, answer: Delivery | None
+    ) -> None:
+        """End a message as rejected, expired or dead and answer its sender."""
+        held = self._engine.held(receipt_id)
+        if held is None:
+            return
+
+        async def end(connection: Connection) -> Ended:
+            return await postgres_writes.reject(connection, held, now, status, cause, answer)
+
+        ended = await self._engine.end(end)
+        self._engine.marked(Mark(held, status, ()), ended.marked)
+        if ended.answered and answer is not None:
+            self._engine.wake_inbox(answer.publisher_id)
+
+    async def mark_acknowledged(
+        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
+    ) -> None:
+        """The recipient answered a message."""
+        step = Step("acknowledged", now, detail)
+        waited = await self._engine.change(
+            postgres_writes.acknowledge_message, distribution_id, answered_by, sent_by, step
+        )
+        if waited:
+            self._engine.backlog.add(-waited)
+            self._engine.wake_due()
+
+    def backlog(self) -> int:
+        """How many messages wait to be forwarded or are under way, in all replicas as far as known."""
+        return len(self._engine.backlog)
+
+    def oldest_due_age(self, now: float) -> float:
+        """How long the oldest of them has waited, in seconds."""
+        oldest = self._engine.backlog.oldest
+        return 0.0 if oldest is None else max(0.0, now - oldest)
+
+    # dead letters
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """The newest dead letters."""
+        return await self._engine.read(postgres_reads.dead_letters, limit)
+
+    async def replay(self, receipt_ids: Sequence[str], now: float) -> int:
+        """Put dead letters back at the end of their lanes."""
+        count = await self._engine.change(postgres_writes.replay, receipt_ids, now)
+        if count:
+            self._engine.backlog.add(count)
+            self._engine.wake_due()
+        return count
+
+    # the inbox
+
+    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:  # noqa: ARG002 - as in `Store`
+        """Keep a delivery."""
+        item = await self._engine.change(postgres_writes.deposit, delivery)
+        self._engine.wake_inbox(delivery.publisher_id)
+        return item
+
+    async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
+        """Unacknowledged items after the cursor."""
+        return await self._engine.read(postgres_reads.inbox, publisher_id, cursor, limit)
+
+    async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> bool:  # noqa: ASYNC109 - as in `Store`
+        """Return when an unacknowledged item after the cursor is there."""
+        waiters = self._engine.inbox_waiters
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while not waiters.ended and (left := end - loop.time()) >= 0:
+            waiter = waiters.join(publisher_id)  # before the look, so that nothing slips in between
+            try:
+                if await self._engine.read(postgres_reads.has_items, publisher_id, cursor):
+                    break
+                await asyncio.wait([waiter], timeout=min(left, LOOK_SECONDS))
+            finally:
+                waiters.leave(publisher_id, waiter)
+        return not waiters.ended
+
+    def end_waits(self) -> None:
+        """Long polls and streams end."""
+        self._engine.inbox_waiters.end()
+
+    async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
+        """One item of this publisher's."""
+        return await self._engine.read(postgres_reads.inbox_item, publisher_id, item_id)
+
+    async def acknowledge(
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+    ) -> bool:
+        """Take an item out of the inbox and enqueue the answer."""
+        outcome = await self._engine.change(
+            postgres_writes.acknowledge_item, publisher_id, item_id, now, answer
+        )
+        if isinstance(outcome, Arrived) and answer is not None:
+            self._engine.arrived(outcome, answer.received_at)
+        return bool(outcome)
+
+    # what outlives a restart
+
+    async def remember_jti(self, key: str, expires_at: float, now: float) -> bool:
+        """Whether this is the first time that the key is seen, by any replica."""
+        if now >= self._forgot_at + FORGET_EVERY:
+            await self.forget(now)
+        return await self._engine.change(postgres_writes.remember_jti, key, expires_at)
+
+    async def forget(self, now: float) -> None:
+        """Forget the jtis that have expired."""
+        self._forgot_at = now
+        await self._engine.change(postgres_writes.forget_jtis, now)
+
+    async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
+        """What was accepted in the current second, minute and day."""
+        return await self._engine.read(postgres_reads.usage, now)
+
+    async def urgent_cases(self, since: float) -> list[tuple[str, str, float]]:
+        """The last urgent message of each case."""
+        return await self._engine.read(postgres_reads.urgent_cases, since)
+
+    async def erase(self, before: float) -> int:
+        """Erase the content of what is settled, portion by portion."""
+        erased = 0
+        while count := await self._engine.change(postgres_writes.erase, before, PORTION):
+            erased += count
+        return erased

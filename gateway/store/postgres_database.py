@@ -1,0 +1,224 @@
+"""The PostgreSQL server: few connections, migrations, and its failures told as what they mean for a caller."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import asyncpg
+
+from gateway.errors import ConfigurationError, GatewayError
+from gateway.settings import mask
+from gateway.store.batches import unavailable
+
+SCHEMES = ("postgresql://", "postgres://")
+MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATION_LOCK = 7_213_480_115_094  # the advisory lock of those who migrate; any number that nobody else uses
+OLDEST_SERVER = 15
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 10.0  # after that a server counts as lost
+ATTEMPTS = 3  # of a transaction that another one stood in the way of
+WRITERS = 3  # connections: arrivals, marks, claims
+READERS = 4  # connections for everything else
+SESSION = {
+    "application_name": "gateway",
+    "synchronous_commit": "on",  # a commit returns when it is on disk: a receipt survives a power cut
+    # every statement has its index; a plan made while a table was small must not read all of it when it has grown
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Result = TypeVar("Result")
+
+
+def plain(text: str) -> str:
+    """The text as PostgreSQL can hold it: no NUL, no lone surrogate."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _encode(text: str) -> bytes:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace")
+
+
+def _decode(data: bytes) -> str:
+    return bytes(data).decode()
+
+
+def database_error(error: Exception) -> Exception:
+    """A failure of the server or of the way to it as Unavailable, any other error without what it quotes.
+
+    PostgreSQL's own text may quote values, so that only the condition's name is told.
+    """
+    if isinstance(error, GatewayError):
+        return error
+    cause = type(error).__name__
+    if isinstance(error, _OUTAGES) and not isinstance(
+        error, ValueError
+    ):  # a value that asyncpg cannot encode
+        return unavailable(f"The database answers {cause}.")
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return RuntimeError(f"PostgreSQL cannot take a statement: {cause}.")
+    return error
+
+
+_RACES = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,  # a migration came in between
+)
+_OUTAGES = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, statement cancelled
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,  # damaged data
+    asyncpg.ReadOnlySQLTransactionError,  # a standby
+    asyncpg.InvalidAuthorizationSpecificationError,  # a password that is being changed
+    *_RACES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """The connections of one replica. `schema` names the channel by which replicas wake each other."""
+
+    url: str
+    writers: Pool
+    readers: Pool
+    schema: str
+
+    async def write(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """What `work` gives, in one transaction of one of the few writers."""
+        return await _transaction(self.writers, work)
+
+    async def change(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """The same beside the writers, for operations that come one by one."""
+        return await _transaction(self.readers, work)
+
+    async def read(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """What `work` gives; its statements are no transaction."""
+        try:
+            async with self.readers.acquire(timeout=STATEMENT_SECONDS) as connection:
+                return await work(connection)
+        except Exception as error:  # noqa: BLE001 - told as what it means
+            raise database_error(error) from None
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """One more connection. Raises what asyncpg raises."""
+        return await _connect(self.url)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for pool in (self.writers, self.readers):
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await pool.close()
+            except Exception:  # noqa: BLE001 - a server that is gone says no goodbye
+                pool.terminate()
+
+
+async def _transaction(pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with pool.acquire(timeout=STATEMENT_SECONDS) as connection, connection.transaction():
+                return await work(connection)
+        except _RACES as race:
+            if attempt == ATTEMPTS:
+                raise database_error(race) from None
+        except Exception as error:  # noqa: BLE001 - told as what it means
+            raise database_error(error) from None
+    raise AssertionError
+
+
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.set_type_codec(
+        "text", schema="pg_catalog", format="binary", encoder=_encode, decoder=_decode
+    )
+
+
+async def _keep(_connection: object) -> None:
+    """Nothing is to be reset in a connection that comes back: no session state is used."""
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_SECONDS,
+        command_timeout=STATEMENT_SECONDS,
+        server_settings=SESSION,
+    )
+    await _prepare(connection)
+    return connection
+
+
+async def open_postgres(url: str, migrations: Path = MIGRATIONS) -> Postgres:
+    """Connect to `postgresql://…` and bring its tables up to date.
+
+    Raises ConfigurationError where that cannot be done.
+    """
+    try:
+        connection = await _connect(url)
+        try:
+            if connection.get_server_version().major < OLDEST_SERVER:
+                raise ConfigurationError(f"{mask(url)}: PostgreSQL {OLDEST_SERVER} or newer is needed.")
+            schema = await connection.fetchval("SELECT current_schema()")
+            if schema is None:
+                raise ConfigurationError(f"{mask(url)}: the search path names no schema that exists.")
+            await migrate(connection, migrations)
+        finally:
+            await connection.close()
+        return Postgres(url, await _pool(url, WRITERS), await _pool(url, READERS), str(schema))
+    except (*_OUTAGES, asyncpg.PostgresError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(f"{mask(url)}: the database cannot be used: {cause}.") from None
+
+
+async def _pool(url: str, size: int) -> Pool:
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,  # a lost server is found out by who needs it
+        max_size=size,
+        max_inactive_connection_lifetime=0,
+        timeout=CONNECT_SECONDS,
+        command_timeout=STATEMENT_SECONDS,
+        server_settings=SESSION,
+        init=_prepare,
+        reset=_keep,
+    )
+
+
+async def migrate(connection: Connection, folder: Path) -> None:
+    """Run the numbered files that this database has not seen, one transaction each, one replica at a time.
+
+    A database that is ahead of the folder is left as it is: a newer version runs beside this one.
+    """
+    files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))  # noqa: ASYNC240 - a few names, at start
+    await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK, timeout=60.0)
+    try:
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, name text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {row[0] for row in await connection.fetch("SELECT number FROM migrations")}
+        for file in files:
+            number = int(file.name[:4])
+            if number in done:
+                continue
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '5s'")  # nobody queues long behind us
+                await connection.execute(file.read_text(), timeout=600.0)
+                await connection.execute(
+                    "INSERT INTO migrations (number, name) VALUES ($1, $2)", number, file.stem
+                )
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)

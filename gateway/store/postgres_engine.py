@@ -1,0 +1,275 @@
+"""What the shared store is built on: batches of arrivals and marks, and what each replica knows of the whole.
+
+All that must last is in the database. In memory are only the leases that this replica holds, its wake-up calls and an
+estimate of the backlog; each of them may be lost or late without harm.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import asyncpg
+
+from gateway.errors import GatewayError, Unavailable
+from gateway.model import Outgoing
+from gateway.observability import log
+from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads
+from gateway.store.batches import Batches, unavailable
+from gateway.store.memory import Backlog, InboxWaiters
+from gateway.store.postgres_arrivals import Incoming
+from gateway.store.postgres_arrivals import Outcome as Arrived
+from gateway.store.postgres_database import Connection, Postgres, database_error
+from gateway.store.postgres_lanes import Held, Mark, Marked, Turns
+
+LEASE = 15.0  # seconds until others take over what a dead replica had under way
+RENEWALS = 40  # leases after which a message is taken from whoever forgot it
+STATISTICS_SECONDS = 5.0  # between two counts of the backlog
+AGAIN_SECONDS = 0.5  # between two tries to reach a lost server
+
+Result = TypeVar("Result")
+Operation = TypeVar("Operation")
+
+
+class PostgresEngine:
+    """The connections of one replica and the little memory that goes with them."""
+
+    def __init__(self, database: Postgres, lease: float = LEASE) -> None:
+        self.database = database
+        self.inbox_waiters = InboxWaiters()
+        self.backlog = Backlog()
+        self._lease = lease
+        self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
+        self._turns = Turns()
+        self._take_over_at = float("-inf")
+        self._arrivals = Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
+        self._marks = Batches[Mark](self._writer(postgres_lanes.mark), self._settle_mark)
+        self._due = asyncio.Event()
+        self._wakes: set[str] = set()
+        self._attention = asyncio.Event()
+        self._closed = False
+        self._listener: asyncpg.Connection[asyncpg.Record] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Know what waits, and hear from the other replicas. Raises Unavailable."""
+        try:
+            listener = await self._listening()
+            await self.backlog.count(partial(postgres_reads.waiting, listener))
+        except Exception as error:  # noqa: BLE001 - told as what it means
+            raise database_error(error) from None
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Finish what is under way, give back what is claimed, and let go of the database."""
+        await self._arrivals.close()
+        await self._marks.close()
+        self._closed = True
+        self.inbox_waiters.end()
+        self._due.set()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        held = [held for held, _ in self._held.values()]
+        with contextlib.suppress(GatewayError):
+            if held:
+                await self.database.write(lambda c: postgres_lanes.give_back(c, held))
+        if self._listener is not None:
+            self._listener.terminate()
+        await self.database.close()
+
+    async def read(self, query: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
+        """The answer to a query."""
+        self._require_open()
+        return await self.database.read(lambda connection: query(connection, *arguments))
+
+    async def change(self, work: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
+        """Change something in a transaction of its own."""
+        self._require_open()
+        with self.backlog.changing():
+            return await self.database.change(lambda connection: work(connection, *arguments))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise unavailable("The store is closed.")
+
+    # messages on their way into a lane and out of it
+
+    async def arrive(self, incoming: Incoming) -> Arrived:
+        """Store a message."""
+        stored = self._arrivals.submit(incoming)
+        self.backlog.arriving += 1
+        return await stored  # type: ignore[no-any-return]
+
+    def arrived(self, arrived: Arrived, received_at: float) -> None:
+        """A stored message waits now, if it is new."""
+        if arrived.stored.entry is not None:
+            self.backlog.add(1, received_at)
+        if arrived.ready:
+            self.wake_due()
+
+    async def claim(self, now: float, limit: int) -> list[tuple[Outgoing, bool]]:
+        """Up to `limit` due messages, at most one a lane of all replicas, and whether their contents are there."""
+        self._require_open()
+        self._due.clear()
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._take_over_at:
+            await self.database.write(postgres_lanes.take_over)
+            self._take_over_at = loop.time() + self._lease / 3
+        taken = await self.database.write(
+            lambda c: postgres_lanes.claim(c, self._turns, now, limit, self._lease)
+        )
+        self._held.update((one.job.id, (one.held, loop.time())) for one in taken)
+        if len(taken) == limit:
+            self._due.set()
+        return [(one.job, one.complete) for one in taken]
+
+    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+        """Return when something may have become claimable."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._due.wait()
+
+    def wake_due(self) -> None:
+        """Something can be claimed; the other replicas are told too."""
+        self._due.set()
+        self._tell("")
+
+    def wake_later(self, seconds: float) -> None:
+        """Something can be claimed after a while."""
+        asyncio.get_running_loop().call_later(max(0.0, seconds), self._due.set)
+
+    def wake_inbox(self, publisher_id: str) -> None:
+        """Something came into this publisher's inbox."""
+        self.inbox_waiters.wake(publisher_id)
+        self._tell(publisher_id)
+
+    def held(self, receipt_id: str) -> Held | None:
+        """The lease on a message that this replica forwards. From now on it is not renewed."""
+        held, _ = self._held.pop(receipt_id, (None, 0.0))
+        return held
+
+    async def mark(self, mark: Mark) -> Marked:
+        """Write what came of a claim."""
+        with self.backlog.changing():
+            return await self._while_held(lambda: self._marks.submit(mark))
+
+    async def end(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """The same where more is to be written than a mark."""
+        return await self._while_held(lambda: self.change(work))
+
+    async def _while_held(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        """A server that is away for a moment does not make a message go out twice: until its lease ends, it is tried again."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._lease
+        while True:
+            try:
+                return await attempt()
+            except Unavailable:
+                if self._closed or loop.time() + AGAIN_SECONDS > end:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    # batches
+
+    def _writer(
+        self, apply: Callable[[Connection, Sequence[Operation]], Awaitable[list[Any]]]
+    ) -> Callable[[Sequence[Operation]], asyncio.Future[list[Any]]]:
+        async def write(operations: Sequence[Operation]) -> list[Any]:
+            try:
+                return await self.database.write(lambda connection: apply(connection, operations))
+            except Unavailable as outage:
+                return [outage] * len(operations)
+            except Exception as error:  # noqa: BLE001 - one of them is at fault: its caller is told, the writer lives on
+                if len(operations) == 1:
+                    return [error]
+                return [outcome for one in operations for outcome in await write([one])]
+
+        return lambda operations: asyncio.ensure_future(write(operations))
+
+    def _settle_arrival(self, incoming: Incoming, outcome: Any) -> None:
+        self.backlog.arriving -= 1
+        if isinstance(outcome, Arrived):
+            self.arrived(outcome, incoming.submission.received_at)
+
+    def _settle_mark(self, mark: Mark, outcome: Any) -> None:
+        if isinstance(outcome, Marked):
+            self.marked(mark, outcome)
+
+    def marked(self, mark: Mark, marked: Marked) -> None:
+        """What follows from a mark: the message has left, and its lane is free."""
+        if marked.counted and not (marked.moved and mark.next_at is not None):
+            self.backlog.add(-1)
+        if marked.ready:
+            self.wake_due()
+
+    # beside the operations
+
+    def _tell(self, wake: str) -> None:
+        self._wakes.add(wake)
+        self._attention.set()
+
+    async def _keep(self) -> None:
+        """Hold what is under way, hear and tell of wake-up calls, count the backlog; reach a lost server again."""
+        loop = asyncio.get_running_loop()
+        renew_at = count_at = 0.0
+        while True:
+            try:
+                listener = await self._listening_again()
+                if loop.time() >= renew_at:
+                    since = loop.time() - RENEWALS * self._lease
+                    held = [held for held, claimed_at in self._held.values() if claimed_at > since]
+                    if held:
+                        await postgres_lanes.renew(listener, held, self._lease)
+                    renew_at = loop.time() + self._lease / 3
+                if loop.time() >= count_at:
+                    await self.backlog.count(partial(postgres_reads.waiting, listener))
+                    count_at = loop.time() + STATISTICS_SECONDS
+                await self._send_wakes(listener)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is tried again for as long as the store is open
+                log.warning("store_listener_lost", cause=type(database_error(error)).__name__)
+                if self._listener is not None:
+                    self._listener.terminate()
+                self._listener = None
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(renew_at, count_at) - loop.time())):
+                        await self._attention.wait()
+
+    async def _listening(self) -> "asyncpg.Connection[asyncpg.Record]":
+        if self._listener is None or self._listener.is_closed():
+            self._listener = await self.database.connect()
+            self._listener.add_termination_listener(lambda _: self._attention.set())
+            await self._listener.add_listener(self._channel, self._heard)
+        return self._listener
+
+    async def _listening_again(self) -> "asyncpg.Connection[asyncpg.Record]":
+        before = self._listener
+        listener = await self._listening()
+        if listener is not before:
+            self._due.set()  # what was said meanwhile is not known
+            self.inbox_waiters.wake_all()
+        return listener
+
+    @property
+    def _channel(self) -> str:
+        return f"gateway_{self.database.schema}"[:63]
+
+    async def _send_wakes(self, listener: Connection) -> None:
+        self._attention.clear()
+        wakes, self._wakes = self._wakes, set()
+        if wakes:
+            statement = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"
+            await listener.execute(statement, self._channel, list(wakes))
+
+    def _heard(self, connection: Any, pid: int, _channel: str, wake: object) -> None:
+        if pid == connection.get_server_pid():  # our own: it was heard when it was said
+            return
+        if wake:
+            self.inbox_waiters.wake(str(wake))
+        else:
+            self._due.set()

@@ -1,0 +1,142 @@
+"""What asks the shared store: functions over a connection."""
+
+from gateway.errors import Refused
+from gateway.model import InboxItem, Receipt, Step
+from gateway.store import rows
+from gateway.store.arrivals import repeated
+from gateway.store.interface import DeadLetter
+from gateway.store.postgres_arrivals import EARLIER
+from gateway.store.postgres_database import Connection
+
+INBOX = f"""
+SELECT {rows.ITEM} FROM (
+    SELECT seq, sum(size) OVER (ORDER BY seq) AS size, row_number() OVER (ORDER BY seq) AS n FROM (
+        SELECT seq, octet_length(content) AS size FROM inbox JOIN contents USING (seq)
+        WHERE publisher_id = $1 AND acknowledged_at IS NULL AND seq > $2 ORDER BY seq LIMIT $3
+    ) waiting
+) page JOIN inbox i USING (seq) JOIN contents c USING (seq) WHERE n = 1 OR page.size <= {rows.PAGE_BYTES} ORDER BY i.seq
+"""  # noqa: S608 - constant
+DEAD_LETTERS = """
+SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail
+FROM dead d JOIN messages m USING (seq)
+CROSS JOIN LATERAL (
+    SELECT at, detail FROM steps WHERE message = d.seq AND step = 'dead' ORDER BY number DESC LIMIT 1
+) s
+ORDER BY d.seq DESC LIMIT $1
+"""
+USAGE = """
+SELECT publisher_id, quota, count(*) FILTER (WHERE received_at >= $1), count(*) FILTER (WHERE received_at >= $2), count(*)
+FROM messages WHERE received_at >= $3 AND spent GROUP BY publisher_id, quota
+"""
+URGENT_CASES = """
+SELECT publisher_id, case_id, max(received_at) FROM messages
+WHERE received_at >= $1 AND urgent AND case_id <> '' GROUP BY publisher_id, case_id
+"""
+
+
+async def find_receipt(
+    connection: Connection, publisher_id: str, distribution_id: str, digest: bytes
+) -> Receipt | Refused | None:
+    """The receipt of a stored message as it stands, as a duplicate; Refused (409) where the digest differs."""
+    row = await connection.fetchrow(EARLIER, distribution_id, publisher_id)
+    return None if row is None else repeated(row, digest)
+
+
+async def message(
+    connection: Connection, publisher_id: str, receipt_id: str
+) -> tuple[Receipt, tuple[Step, ...]] | None:
+    """A message of this publisher's and its timeline."""
+    seq = rows.seq_of(receipt_id)
+    row = await connection.fetchrow(
+        f"SELECT {rows.RECEIPT} FROM messages WHERE seq = $1 AND id = $2 AND publisher_id = $3",  # noqa: S608 - constant
+        seq,
+        receipt_id,
+        publisher_id,
+    )
+    if row is None:
+        return None
+    receipt = rows.receipt(row)
+    steps = await connection.fetch(
+        "SELECT step, at, detail FROM steps WHERE message = $1 ORDER BY number", seq
+    )
+    return receipt, (Step("received", receipt.received_at), *(Step(*step) for step in steps))
+
+
+async def list_messages(
+    connection: Connection,
+    publisher_id: str,
+    filters: dict[str, str],
+    cursor: str | None,
+    limit: int,
+    scan: int = rows.SCAN,
+) -> tuple[list[Receipt], str | None]:
+    """One page of receipts, newest first; `filters` are columns and the values asked for."""
+    before = rows.seq_before(cursor)
+    oldest_looked_at = await connection.fetchval(
+        "SELECT seq FROM messages WHERE publisher_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
+        publisher_id,
+        before,
+        scan - 1,
+    )
+    last = oldest_looked_at or 0
+    wanted = "".join(f" AND {column} = ${n}" for n, column in enumerate(filters, 5))
+    page = await connection.fetch(
+        f"SELECT seq, {rows.RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
+        f" WHERE publisher_id = $1 AND seq < $2 AND seq >= $3{wanted} ORDER BY seq DESC LIMIT $4",
+        publisher_id,
+        before,
+        last,
+        limit + 1,
+        *filters.values(),
+    )
+    receipts = [rows.receipt(row[1:]) for row in page[:limit]]
+    if len(page) > limit:
+        return receipts, str(page[limit - 1][0])
+    return receipts, str(last) if last else None
+
+
+async def inbox(connection: Connection, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
+    """Unacknowledged items after the cursor, oldest first."""
+    return [rows.inbox_item(row) for row in await connection.fetch(INBOX, publisher_id, cursor, limit)]
+
+
+async def has_items(connection: Connection, publisher_id: str, cursor: int) -> bool:
+    """Whether `inbox` would find something."""
+    statement = "SELECT 1 FROM inbox WHERE publisher_id = $1 AND acknowledged_at IS NULL AND seq > $2 LIMIT 1"
+    return await connection.fetchrow(statement, publisher_id, cursor) is not None
+
+
+async def inbox_item(connection: Connection, publisher_id: str, item_id: str) -> InboxItem | None:
+    """One item of this publisher's."""
+    row = await connection.fetchrow(
+        f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.seq = $1 AND i.id = $2 AND i.publisher_id = $3",
+        rows.seq_of(item_id),
+        item_id,
+        publisher_id,
+    )
+    return None if row is None else rows.inbox_item(row)
+
+
+async def dead_letters(connection: Connection, limit: int) -> list[DeadLetter]:
+    """The newest dead letters."""
+    return [DeadLetter(*row) for row in await connection.fetch(DEAD_LETTERS, limit)]
+
+
+async def usage(connection: Connection, now: float) -> list[tuple[str, str, str, int]]:
+    """What was accepted in the current windows."""
+    return rows.usage(await connection.fetch(USAGE, *rows.windows(now)))
+
+
+async def urgent_cases(connection: Connection, since: float) -> list[tuple[str, str, float]]:
+    """The last urgent message of each case."""
+    return [(row[0], row[1], row[2]) for row in await connection.fetch(URGENT_CASES, since)]
+
+
+async def waiting(connection: Connection) -> tuple[int, float | None]:
+    """How many messages wait or are under way, and when the oldest of them came."""
+    row = await connection.fetchrow(
+        "SELECT count(*), (SELECT received_at FROM queue ORDER BY seq LIMIT 1) FROM queue"
+    )
+    assert row is not None
+    return row[0], row[1]

@@ -1,0 +1,189 @@
+"""What changes the shared store beside arrivals and marks: functions called inside a transaction of their own."""
+
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from gateway.errors import Refused
+from gateway.model import Delivery, InboxItem, Status, Step, Submission
+from gateway.store import postgres_lanes, rows
+from gateway.store.arrivals import DETAIL
+from gateway.store.postgres_arrivals import Incoming, Outcome, arrive
+from gateway.store.postgres_database import Connection, plain
+from gateway.store.postgres_lanes import Held, Mark, Marked
+
+INBOX_LOCK = 7_213  # the class of the advisory locks by which an inbox is filled by one transaction at a time
+PUT = """
+INSERT INTO inbox (
+    seq, id, publisher_id, distribution_id, sender, recipient, message_type, model_version, content_type, case_id,
+    refers_to, received_at, loss
+) SELECT seq, lpad(to_hex(seq), 16, '0') || $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+FROM nextval('numbers') AS seq
+ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING RETURNING seq, id
+"""
+KEPT = f"""
+SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
+WHERE i.publisher_id = $1 AND i.distribution_id = $2 AND i.sender = $3
+"""  # noqa: S608 - constant
+KEEP = "INSERT INTO contents (seq, received_at, content) VALUES ($1, $2, $3)"
+WAITING = """
+SELECT 1 FROM inbox WHERE seq = $1 AND id = $2 AND publisher_id = $3 AND acknowledged_at IS NULL FOR UPDATE
+"""
+ANSWERED = """
+SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq
+"""
+ACKNOWLEDGE = """
+UPDATE messages SET status = 'acknowledged' WHERE seq = $1
+AND NOT EXISTS (SELECT 1 FROM steps WHERE message = $1 AND step = $2 AND detail = $3) RETURNING seq
+"""
+# after messages have left it out of their turn: what stands first now; the wait for a retry ends with its message
+TIDY = """
+UPDATE lanes l SET due_at = CASE WHEN l.position = h.position THEN l.due_at END, publisher_id = h.publisher_id,
+    position = h.position, urgent = EXISTS (SELECT 1 FROM queue u WHERE u.lane = l.lane AND u.urgent)
+FROM unnest($1::text[]) AS g (lane)
+CROSS JOIN LATERAL (SELECT publisher_id, position FROM queue q WHERE q.lane = g.lane ORDER BY position LIMIT 1) h
+WHERE l.lane = g.lane RETURNING l.lane
+"""
+DEAD = """
+SELECT seq, lane, publisher_id, urgent FROM messages
+WHERE seq = $1 AND id = $2 AND status = 'dead' AND EXISTS (SELECT 1 FROM contents WHERE seq = $1)
+"""
+REOPEN = """
+INSERT INTO lanes AS l (lane, publisher_id, position, urgent) VALUES ($1, $2, $3, $4)
+ON CONFLICT (lane) DO UPDATE SET urgent = l.urgent OR excluded.urgent
+"""
+REVIVE = "UPDATE messages SET status = 'received', attempts = 0 WHERE seq = $1 AND status = 'dead' RETURNING received_at"
+REQUEUE = """
+INSERT INTO queue (seq, position, lane, publisher_id, urgent, received_at) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+ERASE = """
+WITH old AS (
+    SELECT c.seq FROM contents c LEFT JOIN messages m USING (seq) LEFT JOIN inbox i USING (seq)
+    WHERE c.received_at < $1 AND (m.status <> 'received' OR i.acknowledged_at IS NOT NULL)
+    ORDER BY c.received_at LIMIT $2
+), emptied AS (UPDATE inbox SET loss = '[]' WHERE seq IN (SELECT seq FROM old))
+DELETE FROM contents WHERE seq IN (SELECT seq FROM old)
+"""
+
+
+class Ended(NamedTuple):
+    """What came of a rejection, and whether its answer went into an inbox."""
+
+    marked: Marked
+    answered: bool
+
+
+async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
+    """Keep a delivery; the first item where it was kept before.
+
+    The items of one inbox get their numbers in the order in which they can be read, so that no cursor passes one by.
+    """
+    d = delivery
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", INBOX_LOCK, d.publisher_id)
+    row = await connection.fetchrow(
+        PUT, secrets.token_hex(8), d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type,
+        d.model_version, d.content_type, d.case_id, d.refers_to, d.received_at, orjson.dumps(d.loss).decode(),
+    )  # fmt: skip
+    if row is None:
+        return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
+    await connection.execute(KEEP, row[0], d.received_at, d.content)
+    return InboxItem(row[1], row[0], delivery)
+
+
+async def reject(
+    connection: Connection, held: Held, now: float, status: Status, cause: str, answer: Delivery | None
+) -> Ended:
+    """End a message that is still held and answer its sender."""
+    (marked,) = await postgres_lanes.mark(connection, [Mark(held, status, [Step(status, now, cause)])])
+    if marked.moved and status == Status.DEAD:
+        await connection.execute("INSERT INTO dead VALUES ($1) ON CONFLICT (seq) DO NOTHING", held.seq)
+    if marked.moved and answer is not None:
+        await deposit(connection, answer)
+        return Ended(marked, answered=True)
+    return Ended(marked, answered=False)
+
+
+async def acknowledge_item(
+    connection: Connection, publisher_id: str, item_id: str, now: float, answer: Submission | None
+) -> Outcome | bool:
+    """Take an item out of the inbox and store the answer: what came of that, True without one, False if it was out."""
+    seq = rows.seq_of(item_id)
+    if await connection.fetchrow(WAITING, seq, item_id, publisher_id) is None:
+        return False
+    await connection.execute("UPDATE inbox SET acknowledged_at = $2 WHERE seq = $1", seq, now)
+    if answer is None:
+        return True
+    (outcome,) = await arrive(connection, [Incoming(answer, spent=False)])
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+async def acknowledge_message(
+    connection: Connection, distribution_id: str, recipient: str, sender: str, step: Step
+) -> int:
+    """Mark the messages of this sender that this recipient answered; how many waited. The same answer is noted once.
+
+    The lane of one that is under way is left to the mark of that attempt.
+    """
+    found = await connection.fetch(ANSWERED, distribution_id, recipient, sender)
+    lanes = list({row[1] for row in found})
+    leases = {row[0]: row[1] for row in await connection.fetch(postgres_lanes.HOLD, lanes)}
+    detail = plain(step.detail[:DETAIL])
+    waited: list[str] = []
+    for seq, lane in found:
+        if await connection.fetchrow(ACKNOWLEDGE, seq, step.step, detail) is None:
+            continue
+        await postgres_lanes.note(connection, [(seq, step)])
+        await connection.execute("DELETE FROM dead WHERE seq = $1", seq)
+        left = await connection.fetchrow("DELETE FROM queue WHERE seq = $1 RETURNING lane", seq)
+        waited += [lane] if left is not None else []
+    idle = [lane for lane in waited if leases.get(lane) is None]
+    if idle:
+        kept = {row[0] for row in await connection.fetch(TIDY, idle)}
+        await connection.execute(postgres_lanes.CLOSE, [lane for lane in idle if lane not in kept])
+    return len(waited)
+
+
+async def replay(connection: Connection, receipt_ids: Sequence[str], now: float) -> int:
+    """Put the dead letters among these ids back at the end of their lanes; how many."""
+    count = 0
+    for receipt_id in sorted(set(receipt_ids)):
+        row = await connection.fetchrow(DEAD, rows.seq_of(receipt_id), receipt_id)
+        if row is None:
+            continue
+        seq, lane, publisher_id, urgent = row
+        position = await connection.fetchval("SELECT nextval('numbers')")
+        await connection.execute(REOPEN, lane, publisher_id, position, urgent)
+        received_at = await connection.fetchval(REVIVE, seq)
+        if received_at is None:  # another replica was faster; a lane that is empty goes with the next claim
+            continue
+        await connection.execute(REQUEUE, seq, position, lane, publisher_id, urgent, received_at)
+        await connection.execute("DELETE FROM dead WHERE seq = $1", seq)
+        await postgres_lanes.note(connection, [(seq, Step("replayed", now))])
+        count += 1
+    return count
+
+
+async def remember_jti(connection: Connection, key: str, expires_at: float) -> bool:
+    """Whether the key is new."""
+    statement = "INSERT INTO assertions VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING"
+    return await connection.execute(statement, key, expires_at) == "INSERT 0 1"
+
+
+async def forget_jtis(connection: Connection, now: float) -> None:
+    """Forget the keys that no assertion can use any more."""
+    await connection.execute("DELETE FROM assertions WHERE expires_at < $1", now)
+
+
+async def erase(connection: Connection, before: float, limit: int) -> int:
+    """Erase contents of settled messages and acknowledged items received before then, up to `limit`."""
+    return int((await connection.execute(ERASE, before, limit)).split()[-1])
+
+
+async def probe(connection: Connection, now: float) -> None:
+    """Write something."""
+    statement = "INSERT INTO probe VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+    await connection.execute(statement, now)
