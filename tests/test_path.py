@@ -369,7 +369,7 @@ async def test_what_the_recipient_s_version_cannot_say_is_told_to_the_sender(tmp
 async def test_a_recipient_reads_its_own_version_and_is_told_what_that_cannot_say(tmp_path: Path) -> None:
     old = publisher("old", ("fr.health.samu750",), ("fr.health.samu750",), model_version="v1")
     async with house(tmp_path, (PUBLISHERS[0], old)) as gateway:
-        await gateway.send(case(1, interventionType="T4", perimeter="AMU"))  # v3 alone has T4
+        receipt = await gateway.send(case(1, interventionType="T4", perimeter="AMU"))  # v3 alone has T4
         (bundle,) = await until(lambda: gateway.core.bundles)
         assert (await gateway.deliver(bundle)).status_code == 200
         (item,) = await gateway.inbox("old")
@@ -379,6 +379,12 @@ async def test_a_recipient_reads_its_own_version_and_is_told_what_that_cannot_sa
         (lost,) = item["loss"]
         assert lost["path"].endswith("message.createCaseHealth.interventionType")
         assert "T4" not in repr(lost)
+        timeline = (await status_of(gateway, receipt, "forwarded"))["timeline"]
+        (told,) = [step for step in timeline if step["step"] == "delivered"]
+        assert (
+            told["detail"]
+            == "as RS-EDA v1, application/json; not said as sent: createCaseHealth.interventionType"
+        )
 
 
 async def test_an_ack_reaches_an_older_version_without_what_is_new(tmp_path: Path) -> None:

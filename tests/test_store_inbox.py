@@ -47,6 +47,23 @@ async def test_the_same_delivery_again_is_the_first_item(store: Store) -> None:
     assert await waiting(store) == [first.id, other.id]
 
 
+async def test_what_a_delivery_does_not_say_is_in_the_sender_s_timeline_once(store: Store) -> None:
+    receipt = await store.enqueue(submission(1), NOW)
+    other = await store.enqueue(submission(1, publisher_id="west", sender="fr.health.samu110"), NOW)
+    for _ in range(2):
+        await store.deposit(delivery(1), NOW + 5)
+    found = await store.get("north", receipt.id)
+    assert found is not None
+    (step,) = [step for step in found[1] if step.step == "delivered"]
+    assert step.detail == "as RS-EDA v3, application/json; not said as sent: a.b"
+    unrelated = await store.get("west", other.id)
+    assert unrelated is not None and "delivered" not in {step.step for step in unrelated[1]}
+    whole = await store.enqueue(submission(2), NOW)
+    await store.deposit(delivery(2, loss=()), NOW)
+    found = await store.get("north", whole.id)
+    assert found is not None and "delivered" not in {step.step for step in found[1]}
+
+
 async def test_a_delivery_that_was_acknowledged_does_not_come_back(store: Store) -> None:
     first = await store.deposit(delivery(1), NOW)
     await store.acknowledge("south", first.id, NOW + 1, None)
@@ -186,3 +203,27 @@ async def test_ended_waits_end_at_once_and_for_good(store: Store) -> None:
     async with asyncio.timeout(30):  # not to hang where it fails
         assert await poll is False
         assert await store.wait_inbox("south", 0, 3_600) is False
+
+
+async def test_the_resources_that_a_recipient_was_told(store: Store) -> None:
+    def told(number: int, **changes: Any) -> Delivery:
+        return delivery(number, **{"message_type": "RC-RI", "case_id": "c", **changes})
+
+    wanted = [told(number) for number in range(4)]
+    for one in wanted:
+        await store.deposit(one, NOW + 1)
+    for other in (
+        told(5, message_type="RC-EDA"),
+        told(6, case_id="d"),
+        told(7, recipient="fr.fire.x"),
+        told(8, publisher_id="north"),
+    ):
+        await store.deposit(other, NOW + 2)
+    (item, *_) = await store.read_inbox("south", 0, 10)
+    await store.acknowledge("south", item.id, NOW + 3, None)
+    recipient = wanted[0].recipient
+    assert await store.resources_told("south", recipient, "c", 10) == wanted[::-1]
+    assert await store.resources_told("south", recipient, "c", 2) == wanted[:1:-1]
+    assert await store.resources_told("south", recipient, "", 2) == []
+    await store.erase(NOW + 1_000)
+    assert await store.resources_told("south", recipient, "c", 10) == wanted[:0:-1]

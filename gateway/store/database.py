@@ -10,6 +10,8 @@ from gateway.errors import ConfigurationError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 1
+# a file made before this index was known gets it when it is opened
+RESOURCES_TOLD = "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'"
 SCHEME = "sqlite:///"
 CACHE = 65_536  # KiB of pages in memory
 CHECKPOINT = 1_000  # pages in the write-ahead log before they are moved into the file
@@ -97,3 +99,4 @@ def _require_schema(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN; {SCHEMA.read_text()} COMMIT;")
     elif version != VERSION:
         raise ConfigurationError(f"{path}: the database has schema version {version}; {VERSION} is expected.")
+    connection.execute(RESOURCES_TOLD)

@@ -117,7 +117,10 @@ class Store(Protocol):
     # the inbox
 
     async def deposit(self, delivery: Delivery, now: float) -> InboxItem:
-        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item."""
+        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item.
+
+        What it does not say as sent is noted, once, in the timeline of the message that it is made from, if that is here.
+        """
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor, oldest first: up to `limit`, fewer where they are large."""
@@ -133,6 +136,13 @@ class Store(Protocol):
 
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's, acknowledged or not. The content of an erased one is empty."""
+
+    async def resources_told(
+        self, publisher_id: str, recipient: str, case_id: str, limit: int
+    ) -> list[Delivery]:
+        """The RC-RI of a case that a recipient of this publisher's was sent, newest first, acknowledged or not; erased
+        ones are left out.
+        """
 
     async def acknowledge(
         self, publisher_id: str, item_id: str, now: float, answer: Submission | None

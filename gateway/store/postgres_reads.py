@@ -1,7 +1,7 @@
 """What asks the shared store: functions over a connection."""
 
 from gateway.errors import Refused
-from gateway.model import InboxItem, Receipt, Step
+from gateway.model import Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.interface import DeadLetter
@@ -116,6 +116,22 @@ async def inbox_item(connection: Connection, publisher_id: str, item_id: str) ->
         publisher_id,
     )
     return None if row is None else rows.inbox_item(row)
+
+
+async def resources_told(
+    connection: Connection, publisher_id: str, recipient: str, case_id: str, limit: int
+) -> list[Delivery]:
+    """The RC-RI of a case that a recipient was sent, newest first."""
+    found = await connection.fetch(
+        f"SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.message_type = 'RC-RI' AND i.case_id = $1 AND i.publisher_id = $2 AND i.recipient = $3"
+        " ORDER BY i.seq DESC LIMIT $4",
+        case_id,
+        publisher_id,
+        recipient,
+        limit,
+    )
+    return [rows.inbox_item(row).delivery for row in found]
 
 
 async def dead_letters(connection: Connection, limit: int) -> list[DeadLetter]:

@@ -34,6 +34,10 @@ SELECT 1 FROM inbox WHERE seq = $1 AND id = $2 AND publisher_id = $3 AND acknowl
 ANSWERED = """
 SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq
 """
+NOTE = """
+INSERT INTO steps (message, step, at, detail)
+SELECT seq, $4, $5, $6 FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3
+"""
 ACKNOWLEDGE = """
 UPDATE messages SET status = 'acknowledged' WHERE seq = $1
 AND NOT EXISTS (SELECT 1 FROM steps WHERE message = $1 AND step = $2 AND detail = $3) RETURNING seq
@@ -89,6 +93,10 @@ async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
     await connection.execute(KEEP, row[0], d.received_at, d.content)
+    step = rows.delivered(delivery)
+    if step is not None:
+        detail = plain(step.detail[:DETAIL])
+        await connection.execute(NOTE, d.distribution_id, d.recipient, d.sender, step.step, step.at, detail)
     return InboxItem(row[1], row[0], delivery)
 
 

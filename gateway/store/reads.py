@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 
-from gateway.model import InboxItem, Receipt, Step, Submission
+from gateway.model import Delivery, InboxItem, Receipt, Step, Submission
 from gateway.store import rows
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
@@ -114,6 +114,19 @@ def inbox_item(connection: sqlite3.Connection, publisher_id: str, item_id: str) 
         (rows.seq_of(item_id), item_id, publisher_id),
     ).fetchone()
     return None if row is None else rows.inbox_item(row)
+
+
+def resources_told(
+    connection: sqlite3.Connection, publisher_id: str, recipient: str, case_id: str, limit: int
+) -> list[Delivery]:
+    """The RC-RI of a case that a recipient was sent, newest first."""
+    found = connection.execute(
+        f"SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)"  # noqa: S608 - constant
+        " WHERE i.message_type = 'RC-RI' AND i.case_id = ? AND i.publisher_id = ? AND i.recipient = ?"
+        " ORDER BY i.seq DESC LIMIT ?",
+        (case_id, publisher_id, recipient, limit),
+    )
+    return [rows.inbox_item(row).delivery for row in found.fetchall()]
 
 
 def dead_letters(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:

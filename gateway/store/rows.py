@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import ErrorKind, Issue, Refused
-from gateway.model import Delivery, InboxItem, Receipt, Status, Submission
+from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
 
 RECEIPT = "id, distribution_id, status, message_type, model_version, received_at, quota"
 SUBMISSION = (
@@ -48,6 +48,17 @@ def seq_before(cursor: str | None) -> int:
     raise Refused(
         Issue(ErrorKind.PARAMETER, "Use the cursor of the page before, or none.", "cursor", "/cursor")
     )
+
+
+def delivered(delivery: Delivery) -> Step | None:
+    """The step for the sender's timeline where the recipient's form does not say all of a message, with the paths."""
+    if not delivery.loss:
+        return None
+    paths = dict.fromkeys(
+        str(loss["path"]).rpartition("embeddedJsonContent.message.")[2] for loss in delivery.loss
+    )
+    form = f"{delivery.message_type} {delivery.model_version}, {delivery.content_type}"
+    return Step("delivered", delivery.received_at, f"as {form}; not said as sent: {', '.join(paths)}")
 
 
 def windows(now: float) -> list[float]:

@@ -224,6 +224,12 @@ class SqliteStore:
         """One item of this publisher's."""
         return await self._engine.read(reads.inbox_item, publisher_id, item_id)
 
+    async def resources_told(
+        self, publisher_id: str, recipient: str, case_id: str, limit: int
+    ) -> list[Delivery]:
+        """The RC-RI of a case that a recipient was sent."""
+        return await self._engine.read(reads.resources_told, publisher_id, recipient, case_id, limit)
+
     async def acknowledge(
         self, publisher_id: str, item_id: str, now: float, answer: Submission | None
     ) -> bool:

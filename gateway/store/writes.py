@@ -137,6 +137,7 @@ def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: De
     count = connection.execute(INSERT_ITEM, values).rowcount
     if count:
         connection.execute(INSERT_CONTENT, (seq, d.content))
+        _note_losses(connection, delivery)
         return InboxItem(item_id, seq, delivery)
     row = connection.execute(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
@@ -144,6 +145,17 @@ def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: De
         (d.publisher_id, d.distribution_id, d.sender),
     ).fetchone()
     return rows.inbox_item(row)
+
+
+def _note_losses(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    """Tell the sender, if its message lies here too, what its recipient was not told."""
+    step = rows.delivered(delivery)
+    if step is not None:
+        key = (delivery.distribution_id, delivery.recipient, delivery.sender)
+        for (seq,) in connection.execute(
+            "SELECT seq FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?", key
+        ).fetchall():
+            add_steps(connection, seq, [step])
 
 
 def acknowledge_item(
