@@ -3,22 +3,27 @@
 Read `process_message` first.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import answers, edxl, intake, outcome, validation
 from gateway.body import read_body
-from gateway.conversion import Converted, convert
+from gateway.conversion import HEALTH, Converted, convert, other_type
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, Message, Publisher, Submission
+from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
 from gateway.observability import DELIVERED, log
 from gateway.runtime import Runtime, identify
 
 SCOPE = "core.deliver"
 OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
+TOLD = 20  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
+TOLD = 20  # RC-RI of a case in which a status looks for its resource, the newest
 
 
 async def process_message(runtime: Runtime, request: Request) -> Response:
@@ -29,11 +34,13 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     message = intake.from_bundle(body)  # 400 422
     publisher = recipient_of(runtime, message)  # 422
     try:
-        delivery = to_delivery(publisher, message, runtime.now())  # 422
+        before = await told_before(runtime, publisher, message)  # 503
+        delivery, *further = to_deliveries(publisher, message, before, runtime.now())  # 422
     except Refused as refusal:
         await tell_the_sender(runtime, message, refusal)
         raise
-    await runtime.store.deposit(delivery, runtime.now())  # 503
+    for one in (delivery, *further):  # their ids tell what is there already when the core comes again
+        await runtime.store.deposit(one, runtime.now())  # 503
     if message.message_type in facts.REFERENCES:
         await runtime.store.mark_acknowledged(
             delivery.refers_to,
@@ -59,21 +66,56 @@ def recipient_of(runtime: Runtime, message: Message) -> Publisher:
     return publisher
 
 
-def in_version(message: Message, version: str) -> Converted:
-    """The message as one of another model version. Raises Refused (422, Hub 600) where that version cannot say it."""
+def wanted_type(publisher: Publisher, message: Message) -> str:
+    """The type in which the recipient takes the message: its own side's, where one side alone is a health actor and its
+    registration says that it wants conversion.
+    """
+    sender, recipient = (
+        one.startswith(HEALTH) for one in (message.envelope.sender_id, message.envelope.address)
+    )
+    foreign = message.message_type.startswith("RC-" if recipient else "RS-")
+    crosses = publisher.cisu == "convert" and sender != recipient and foreign
+    return (other_type(message.message_type) if crosses else "") or message.message_type
+
+
+async def told_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Message, ...]:
+    """The RC-RI about its case that the recipient was sent, newest first, for an RS-SR that is to become one. Raises
+    Unavailable (503).
+    """
+    if message.message_type != "RS-SR" or wanted_type(publisher, message) == "RS-SR":
+        return ()
+    recipient, case = message.envelope.address, facts.case_id(message)
+    found = await runtime.store.resources_told(publisher.id, recipient, case, TOLD)
+    return tuple(edxl.decode(one.content, one.content_type, one.model_version) for one in found)
+
+
+def converted(publisher: Publisher, message: Message, before: Sequence[Message]) -> Converted:
+    """The message in the publisher's version and type. Raises Refused (422, Hub 600) where it cannot be said so."""
+    wanted, version = wanted_type(publisher, message), publisher.model_version
     try:
-        return convert(message, version)
+        return convert(message, version, wanted, before)
     except Untranslatable as error:
-        wanted = f"{message.message_type} {message.model_version} cannot be said in model {version}: {error.reason}."
-        raise Refused(Issue(ErrorKind.TRANSLATION, wanted, error.path or RECIPIENT)) from None
+        form = f"model {version}" if wanted == message.message_type else f"{wanted} {version}"
+        cause = f"{message.message_type} {message.model_version} cannot be said in {form}: {error.reason}."
+        raise Refused(Issue(ErrorKind.TRANSLATION, cause, error.path or RECIPIENT)) from None
 
 
-def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
-    """The message in the publisher's own version and format. Raises Refused (422, Hub 600) where it cannot be said so."""
+def to_deliveries(
+    publisher: Publisher, message: Message, before: Sequence[Message], now: float
+) -> list[Delivery]:
+    """The message in the publisher's own version, type and format, as one delivery or several. Raises Refused (422,
+    Hub 600) where it cannot be said so. The later ones refer to the first, which alone is answered.
+    """
     if not validation.is_valid(message):
         raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
-    converted = in_version(message, publisher.model_version)
-    message = converted.message
+    made = converted(publisher, message, before)
+    first = to_delivery(publisher, made.message, made.lost, now)
+    further = (to_delivery(publisher, one, (), now) for one in made.further)
+    return [first, *(replace(one, refers_to=first.distribution_id) for one in further)]
+
+
+def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, ...], now: float) -> Delivery:
+    """A message of the publisher's version in its format; `lost` is what it does not say. Raises Refused (422, Hub 600)."""
     content_type = edxl.FORMATS[publisher.format]
     try:
         written = edxl.encode(message.document, content_type, message.model_version)
@@ -92,7 +134,7 @@ def to_delivery(publisher: Publisher, message: Message, now: float) -> Delivery:
         facts.case_id(message),
         facts.refers_to(message),
         now,
-        (*converted.lost, *written.lost),
+        (*lost, *written.lost),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway import edxl, intake, translation, validation
-from gateway.conversion import convert
+from gateway.conversion import Converted, convert
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import JsonObject, Message
 
@@ -22,55 +22,62 @@ class Target:
     format: str
 
 
-def single_items(message: Message) -> list[Message]:
-    """The message as one message for each content item, in order; the later ones have derived ids."""
-    content = message.document.get("content")
-    if not isinstance(content, list) or len(content) < 2:
-        return [message]
-    return [
-        edxl.message(_only(message.document, number), message.model_version) for number in range(len(content))
-    ]
-
-
-def _only(document: JsonObject, number: int) -> JsonObject:
-    item = document["content"][number]
-    if number == 0:
-        return {**document, "content": [item]}
-    identifier = f"{document.get('distributionID')}-{number + 1}"
-    made: JsonObject = orjson.loads(
-        orjson.dumps({**document, "distributionID": identifier, "content": [item]})
-    )
-    inner = edxl.message(made, "").document["content"][0]
-    for name in ("jsonContent", "embeddedJsonContent", "message"):
-        inner = inner.get(name, {}) if isinstance(inner, dict) else {}
-    if isinstance(inner, dict) and inner.get("messageId") == document.get("distributionID"):
-        inner["messageId"] = identifier
-    return made
-
-
-def translated(message: Message, wanted: Target) -> dict[str, Any]:
-    """One message in the wanted form: `contentType`, `content`, `loss`. Raises Refused with every issue of a message
-    that is not valid, and 422 (Hub 600) where the form cannot say it.
+def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
+    """The message in the wanted form, each `contentType`, `content`, `loss`: one for each content item, or several where
+    the wanted type needs several; in sending order, the later ones with derived ids. Raises Refused with every issue of
+    an item that is not valid, and 422 (Hub 600) where the form cannot say it.
     """
-    issues = validation.judge(message)
-    if any(issue.severity == "error" for issue in issues):
-        raise Refused(*issues)
+    items = _single_items(message)
+    for item in items:
+        issues = validation.judge(item)
+        if any(issue.severity == "error" for issue in issues):
+            raise Refused(*issues)
     try:
         if wanted.type == FHIR:
-            return {"contentType": intake.FHIR_JSON, "content": translation.to_fhir(message), "loss": []}
-        return written(message, wanted)
+            bundles = [translation.to_fhir(item) for item in items]
+            return [{"contentType": intake.FHIR_JSON, "content": bundle, "loss": []} for bundle in bundles]
+        made = [convert(item, wanted.version, wanted.type) for item in items]
+        return _written(made, message.envelope.distribution_id, wanted)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
 
 
-def written(message: Message, wanted: Target) -> dict[str, Any]:
-    """A message in another version and format: an object for JSON, a string for XML. Raises Untranslatable."""
-    if message.message_type != wanted.type:
-        raise Untranslatable(f"{message.message_type} is not translated to {wanted.type}")
-    converted, media_type = convert(message, wanted.version), edxl.FORMATS[wanted.format]
-    document = converted.message.document
-    if media_type == edxl.JSON:
-        return {"contentType": media_type, "content": document, "loss": list(converted.lost)}
-    made = edxl.encode(document, media_type, wanted.version)
-    lost = [*converted.lost, *made.lost]
-    return {"contentType": media_type, "content": made.content.decode(), "loss": lost}
+def _single_items(message: Message) -> list[Message]:
+    """The message as one message for each content item, in order; the later ones have derived ids."""
+    content = message.document.get("content")
+    if not isinstance(content, list) or len(content) < 2:
+        return [message]
+    alone = [edxl.message({**message.document, "content": [item]}, message.model_version) for item in content]
+    return [_numbered(one, message.envelope.distribution_id, number) for number, one in enumerate(alone, 1)]
+
+
+def _numbered(message: Message, identifier: str, number: int) -> Message:
+    """The message with the id of the message that it is made from, or one derived from that and its number."""
+    before, now = message.envelope.distribution_id, identifier if number == 1 else f"{identifier}-{number}"
+    if before == now:
+        return message
+    made: JsonObject = orjson.loads(orjson.dumps({**message.document, "distributionID": now}))
+    inner: Any = made["content"][0]
+    for name in ("jsonContent", "embeddedJsonContent", "message"):
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    if isinstance(inner, dict) and inner.get("messageId") == before:
+        inner["messageId"] = now
+    return edxl.message(made, message.model_version)
+
+
+def _written(made: list[Converted], identifier: str, wanted: Target) -> list[dict[str, Any]]:
+    """The messages in the wanted format: an object for JSON, a string for XML. Raises Untranslatable."""
+    media_type = edxl.FORMATS[wanted.format]
+    told: list[dict[str, Any]] = []
+    for converted in made:
+        for message in (converted.message, *converted.further):
+            document = _numbered(message, identifier, len(told) + 1).document
+            lost = converted.lost if message is converted.message else ()
+            if media_type == edxl.JSON:
+                told.append({"contentType": media_type, "content": document, "loss": list(lost)})
+                continue
+            xml = edxl.encode(document, media_type, wanted.version)
+            told.append(
+                {"contentType": media_type, "content": xml.content.decode(), "loss": [*lost, *xml.lost]}
+            )
+    return told

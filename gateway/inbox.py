@@ -108,9 +108,12 @@ def _wrong(diagnostics: str, name: str) -> Refused:
 
 
 def answer_to(publisher: Publisher, item: InboxItem, wish: JsonObject, now: float) -> Submission | None:
-    """The RC-REF for an item, None where the publisher wants none or the item is itself an answer."""
+    """The RC-REF for an item, None where the publisher wants none, or the item is itself an answer or one of several
+    that were made of one message: its sender knows the first one's id alone.
+    """
     delivery = item.delivery
-    if not wish.get("reference", True) or delivery.message_type in facts.REFERENCES:
+    answered = delivery.refers_to or delivery.message_type in facts.REFERENCES
+    if answered or not wish.get("reference", True):
         return None
     about = answers.Correspondence(delivery.recipient, delivery.sender, delivery.distribution_id)
     document = answers.reference(about, now, wish.get("step"), wish.get("refused"), delivery.model_version)

@@ -84,6 +84,9 @@ class Publisher:
     strict_codes: bool = False
     secret_sha256: str = ""  # hex digest of the client secret, "" = none
     jwks: JsonObject | None = None  # public keys for private_key_jwt
+    cisu: str = (
+        "direct"  # what the other side (health, fire) sends: as it is, or "convert": in the types of its own
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 import schemas
 from gateway import edxl, intake
 from gateway.body import read_body
-from gateway.dry_run import FHIR, Target, single_items, translated
+from gateway.dry_run import FHIR, Target, translated
 from gateway.parameters import choice, refuse
 from gateway.runtime import Runtime, authenticate
 from gateway.versions import deprecation, model_version
@@ -20,7 +20,7 @@ async def translate_message(runtime: Runtime, request: Request) -> Response:
     media_type = intake.media_type(request.headers.get("content-type", ""))
     body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
     message = intake.decode(body, media_type, model_version(request, publisher.model_version))
-    told = [translated(one, wanted) for one in single_items(message)]
+    told = translated(message, wanted)
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
     headers = deprecation(runtime.settings, message.model_version)
     return Response(orjson.dumps(answer), headers=headers, media_type="application/json")

@@ -1,7 +1,10 @@
-"""There and back between model versions over the official samples, beside the peer: `python -m tests.round_trips`.
+"""There and back between model versions, and between the health and the fire side (CISU), over the official samples,
+beside the peer: `python -m tests.round_trips`.
 
 A leaf counts as lost where, after there and back, it does not stand where it stood with its value. The peer's figures
-are those of the Hub Santé's converter on all samples of v3 (its RS-EDA: 7 and 12 of 543 leaves).
+are those of the Hub Santé's converter on all samples of v3 (its RS-EDA: 7 and 12 of 543 leaves). Leaves "as text" stand
+on the other side in a text that the way back reads; they are lost only if it does not bring them back. "Withheld" is
+what medical secrecy keeps from the fire side; it counts as lost too.
 """
 
 import sys
@@ -15,7 +18,7 @@ from rich.table import Table
 
 import schemas
 from gateway import edxl, validation
-from gateway.conversion import convert
+from gateway.conversion import cisu, convert, crossing
 from gateway.errors import Untranslatable
 from gateway.model import Message
 from tests.strategies import enveloped
@@ -27,6 +30,11 @@ PEER = {
     ("RS-EDA", "v3", "v1"): 12 / 543,
     ("RS-SR", "v3", "v1"): 1 / 62,
 }
+PEER_SIDES = {
+    ("RC-EDA", "v3", "RS-EDA"): 74 / 281,
+    ("RS-EDA", "v3", "RC-EDA"): 227 / 543,
+}
+SAMU, FIRE = "fr.health.samu440", "fr.fire.nexsis.sdisZ"
 
 
 @dataclass(slots=True)
@@ -36,6 +44,8 @@ class Trip:
     samples: int = 0
     leaves: int = 0
     reported: int = 0  # on the way there
+    texts: int = 0  # of these, leaves that stand in a text
+    withheld: int = 0  # of these, leaves that the other side is not to know
     lost: int = 0
     refused: int = 0
 
@@ -65,18 +75,33 @@ def trips() -> dict[tuple[str, str, str], Trip]:
     return found
 
 
-def _take(message: Message, version: str, trip: Trip) -> None:
+def sides() -> dict[tuple[str, str, str], Trip]:
+    """From one side of CISU to the other, in v3. Raises AssertionError where a result is not valid."""
+    found: dict[tuple[str, str, str], Trip] = {}
+    for sample in samples():
+        other = cisu.OTHER.get(sample.message_type)
+        if other and sample.model_version == "v3":
+            ends = (FIRE, SAMU) if sample.message_type.startswith("RC-") else (SAMU, FIRE)
+            document = enveloped(sample.root_key, sample.body, sender=ends[0], recipient=ends[1])
+            trip = found.setdefault((sample.message_type, "v3", other), Trip())
+            _take(edxl.message(document, "v3"), "v3", trip, other)
+    return found
+
+
+def _take(message: Message, version: str, trip: Trip, other: str = "") -> None:
     before = dict(leaves(inner(message)))
     trip.samples += 1
     trip.leaves += len(before)
     try:
-        there = convert(message, version)
+        there = convert(message, version, other)
     except Untranslatable:
         trip.refused += 1
         return
-    back = convert(there.message, message.model_version)
+    back = convert(there.message, message.model_version, message.message_type)
     assert validation.is_valid(there.message) and validation.is_valid(back.message)
     trip.reported += len(there.lost)
+    trip.texts += sum(loss["reason"].endswith(crossing.AS_TEXT) for loss in there.lost)
+    trip.withheld += sum(loss["reason"].endswith(crossing.WITHHELD) for loss in there.lost)
     after = dict(leaves(inner(back.message)))
     trip.lost += sum(path not in after or after[path] != value for path, value in before.items())
 
@@ -92,17 +117,20 @@ def main() -> int:
         "samples",
         "leaves",
         "in the report",
+        "as text",
+        "withheld",
         "lost",
         "share",
         "peer",
         "refused",
     )
     table = Table(*columns)
-    for key, trip in sorted(trips().items()):
+    for key, trip in [*sorted(trips().items()), *sorted(sides().items())]:
         message_type, source, target = key
-        peer = f"{PEER[key]:.1%}" if key in PEER else ""
-        counts = (trip.samples, trip.leaves, trip.reported, trip.lost)
-        way = f"{source}-{target}-{source}"
+        share = {**PEER, **PEER_SIDES}.get(key)
+        peer = "" if share is None else f"{share:.1%}"
+        counts = (trip.samples, trip.leaves, trip.reported, trip.texts, trip.withheld, trip.lost)
+        way = f"{source}-{target}-{source}" if target in schemas.VERSIONS else target
         table.add_row(message_type, way, *map(str, counts), f"{trip.share:.1%}", peer, str(trip.refused))
     Console(width=120).print(table)
     return 0

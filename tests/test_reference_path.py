@@ -19,7 +19,7 @@ CASES = [
     for kind in schemas.message_types(version)
     for path in sorted((SAMPLES / version / kind).glob("*.json"))
 ]
-SENDER, RECIPIENT, FIRE = "fr.health.samu440", "fr.health.samu750", "fr.fire.nexsis.sdisZ"
+SENDER, RECIPIENT, OTHER = "fr.health.samu440", "fr.health.samu750", "fr.health.samu690"
 
 
 @pytest.mark.skipif(not CASES, reason="the official samples are not here")
@@ -29,13 +29,14 @@ async def test_a_sample_goes_the_whole_way(tmp_path: Path, version: str, kind: s
     people = tuple(
         publisher(p.id, p.sends_for, p.inbox_for, format=p.format, model_version=version) for p in PUBLISHERS
     )
+    people = (*people, publisher("other", (), (OTHER,), format="xml", model_version=version))
     async with house(tmp_path, people) as gateway:
         document = await sent(gateway, root_key, body, RECIPIENT, number=1)
         (item,) = await gateway.inbox("peer")
         assert (item["messageType"], item["content"], item["loss"]) == (kind, document, [])
         if version != "v1":
-            document = await sent(gateway, root_key, body, FIRE, number=2)
-            (item,) = await gateway.inbox("fire")
+            document = await sent(gateway, root_key, body, OTHER, number=2)
+            (item,) = await gateway.inbox("other")
             assert (item["contentType"], item["loss"]) == (edxl.XML, [])
             assert edxl.decode(item["content"].encode(), edxl.XML, version).document == document
 

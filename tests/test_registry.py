@@ -94,6 +94,7 @@ model_version = "v2"
 format = "xml"
 message_types = ["RS-EDA"]
 strict_codes = true
+cisu = "convert"
 [limits]
 per_second = 1
 per_minute = 2
@@ -117,6 +118,7 @@ reserve = 0.5
         limits=Limits(1, 2, 3, 4, 5, 0.5),
         status="suspended",
         strict_codes=True,
+        cisu="convert",
         secret_sha256=SECRET,
         jwks={"keys": [PUBLIC]},
     )
@@ -150,6 +152,7 @@ def test_the_readme_explains_every_key() -> None:
         ("sends_for = [", "5: not TOML: "),
         ('id = "x"', "5: not TOML: Cannot overwrite a value"),
         ("strict_codes = 1", "5: strict_codes: must be true or false"),
+        ('cisu = "both"', "5: cisu: must be one of: direct, convert"),
         ('format = "yaml"', "5: format: must be one of: json, xml"),
         ('status = "asleep"', "5: status: must be one of: active, suspended"),
         ("model_version = 3", "5: model_version: must be one of: v1, v2, v3"),

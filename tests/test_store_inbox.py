@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gateway.errors import Refused
-from gateway.model import Status
+from gateway.model import Delivery, Status
 from gateway.store import Store
 from tests.store_samples import NOW, delivery, opened, submission
 

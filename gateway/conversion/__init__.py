@@ -1,49 +1,79 @@
-"""A message of one model version as a message of another, with an exact account of what the other cannot say. Pure.
+"""A message in another model version or of the other side's type, with an exact account of what that cannot say. Pure.
 
 The versions' mapping tables are joined on the canonical elements that they share (`moves`), codes go by the code maps
-(`codes`), and the official schema has the last word: what it refuses is taken out and reported (`repair`).
+(`codes`), and the official schema has the last word: what it refuses is taken out and reported (`repair`). Between the
+health and the fire side (`cisu`), what the other side has no field for goes as text that the way back reads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import edxl, validation
-from gateway.conversion import codes, fills
+from gateway.conversion import cisu, codes, fills, rules
+from gateway.conversion.cisu import other_type
+from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
 from gateway.conversion.repair import repaired
+from gateway.conversion.sides import HEALTH
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject, Message
 
-__all__ = ["Converted", "check", "convert"]
+__all__ = ["HEALTH", "Converted", "check", "convert", "other_type"]
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The message in the other version; each loss is `{"path", "target", "reason"}`, paths from the document's root,
-    `target` "" where nothing stands for it. No values.
+    """The message in the other version or type; each loss is `{"path", "target", "reason"}`, paths from the document's
+    root, `target` "" where nothing stands for it. No values. `further` are the messages that follow, where one becomes
+    several: their ids are derived, they say nothing that `message` does not.
     """
 
     message: Message
     lost: tuple[JsonObject, ...] = ()
+    further: tuple[Message, ...] = ()
 
 
-def convert(message: Message, version: str) -> Converted:
-    """A valid message in another model version of its type; the same message always gives the same document.
+def convert(
+    message: Message, version: str, message_type: str = "", before: Sequence[Message] = ()
+) -> Converted:
+    """A valid message in another model version of its type, or of the type that stands for its own on the other side of
+    CISU; the same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
+    about the same case that the recipient was sent, newest first.
 
-    Raises Untranslatable, with the path, where the version lacks the type or something that it must have.
+    Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
+    the message is not translated to the type.
     """
+    if message_type in {"", message.message_type}:
+        made, moving = _in_version(message, version)
+        return Converted(made, moving.losses(message.message_type, version))
+    first, moving = _in_version(message, cisu.VERSION)
+    exchange = cisu.exchanged(first, message_type, before)
+    made, last = _in_version(exchange.messages[0], version)
+    hops: list[Hop] = [
+        VersionHop(moving, f"{message.message_type} {cisu.VERSION}"),
+        SideHop(first, exchange, f"{message_type} {cisu.VERSION}"),
+        VersionHop(last, f"{message_type} {version}"),
+    ]
+    changing = [message.model_version != cisu.VERSION, True, version != cisu.VERSION]
+    lost = report(message, [hop for hop, changes in zip(hops, changing, strict=True) if changes])
+    return Converted(made, lost, tuple(_in_version(one, version)[0] for one in exchange.messages[1:]))
+
+
+def _in_version(message: Message, version: str) -> tuple[Message, Moving]:
+    """The message in another version of its type, and how it went."""
+    moving = Moving()
     if message.model_version == version:
-        return Converted(message)
+        return message, moving
     node = moves(message.message_type, message.model_version, version)
     source = message.document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
-    moving = Moving()
     moving.walk(source, node, ("message",), ())
     made = moving.made.setdefault("message", {})
     made.setdefault(message.root_key, {})
     other = edxl.message(_document(message.document, made), version)
     if not validation.is_valid(other):
         other = repaired(other, message, moving)
-    return Converted(other, moving.losses(message.message_type, version))
+    return other, moving
 
 
 def _document(envelope: JsonObject, message: JsonObject) -> JsonObject:
@@ -52,9 +82,9 @@ def _document(envelope: JsonObject, message: JsonObject) -> JsonObject:
 
 
 def check() -> list[str]:
-    """What is wrong with the code maps and with the rules of what must be there, with file and line."""
+    """What is wrong with the code maps and the rules, with file and line."""
     try:
         fills.rules()
     except ConfigurationError as error:
-        return [*codes.check(), str(error)]
-    return codes.check()
+        return [*codes.check(), str(error), *rules.check()]
+    return [*codes.check(), *rules.check()]
