@@ -7,21 +7,24 @@ import asyncio
 import shutil
 import signal
 import sys
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import uvloop
 
-from gateway import service, settings
-from gateway.app import create_app
 from gateway.observability import configure_logging
 from publishers.sandbox import publishers as demo
-from publishers.sandbox.core import SimulatedCore, create_core
-from publishers.sandbox.core.opening import http_client as core_http_client
-from publishers.sandbox.core.opening import settings as core_settings
+from publishers.sandbox.clock import Clock
+from publishers.sandbox.core.opening import http_client
 from publishers.sandbox.demonstration import Stage, StepFailed, play
+from publishers.sandbox.front import Front
+from publishers.sandbox.plant import Sandbox, environment
 from publishers.sandbox.servers import HOST, PortTaken, listen, served
+
+__all__ = ["MARKER", "Sandbox", "environment", "make_afresh", "opened", "run"]
 
 MARKER = ".gateway-sandbox"  # what tells a sandbox's data folder from any other
 
@@ -45,26 +48,39 @@ async def _serve(port: int, data: Path, *, once: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        for_gateway, for_core = stack.enter_context(listen(port)), stack.enter_context(listen(port + 1))
-        make_afresh(data)
-        gateway, core = f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"
-        publishers = demo.generate_publishers()
-        demo.write(data, publishers, demo.generate_keys())
-        demo.write_private(data / "sandbox.json", demo.describe(gateway, core, publishers))
-        simulated = SimulatedCore(core_settings(core, gateway, data / "keys"), core_http_client())
-        await stack.enter_async_context(served(create_core(simulated), for_core, lifespan=True))
-        made = settings.load(environment(gateway, core, data))
-        runtime = await stack.enter_async_context(service.assembled(made, exclusive_senders=False))
-        await stack.enter_async_context(served(create_app(runtime), for_gateway, lifespan=False))
-        _say(f"The gateway serves {gateway} (the contract: {gateway}/docs), the simulated core {core}.")
+    async with opened(port, data) as sandbox:
+        gateway = sandbox.gateway
+        _say(
+            f"The gateway serves {gateway} (the contract: {gateway}/docs), the simulated core {sandbox.core_url}."
+        )
+        _say(f"What goes on, and scenarios to play: {gateway}/sandbox")
         _say(f"Credentials of the demo publishers: {data / 'sandbox.json'}\n")
-        failed = await _demonstrate(gateway, publishers, stop)
+        failed = await _demonstrate(gateway, sandbox.publishers, stop)
         if once or stop.is_set():
             return 1 if failed else 0
         _say("Serving until interrupted (Ctrl-C).")
         await stop.wait()
     return 0
+
+
+@asynccontextmanager
+async def opened(port: int, data: Path, real: Callable[[], float] = time.time) -> AsyncIterator[Sandbox]:
+    """A sandbox that serves on `port` and the next one, with data made afresh in `data`; `real` is the clock behind its own.
+
+    Raises PortTaken and FileExistsError, having touched nothing.
+    """
+    async with AsyncExitStack() as stack:
+        for_gateway, for_core = stack.enter_context(listen(port)), stack.enter_context(listen(port + 1))
+        make_afresh(data)
+        gateway, core = f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"
+        http = await stack.enter_async_context(http_client(gateway))
+        sandbox = Sandbox(gateway, core, data, http, Clock(real))
+        await stack.enter_async_context(served(sandbox.core_app, for_core))
+        await sandbox.start()
+        stack.push_async_callback(sandbox.stop)
+        await stack.enter_async_context(served(Front(sandbox), for_gateway))
+        stack.callback(sandbox.end_waits)
+        yield sandbox
 
 
 def make_afresh(data: Path) -> None:
@@ -77,26 +93,6 @@ def make_afresh(data: Path) -> None:
         shutil.rmtree(data)
     data.mkdir(parents=True)
     (data / MARKER).touch()
-
-
-def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
-    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`; its retries are quick."""
-    return {
-        "GATEWAY_PORT": gateway.rpartition(":")[2],
-        "GATEWAY_BASE_URL": gateway,
-        "GATEWAY_DATABASE_URL": f"sqlite:///{data / 'gateway.db'}",
-        "GATEWAY_REGISTRY_DIR": str(data / "registry"),
-        "GATEWAY_SIGNING_KEYS_FILE": str(data / "keys" / "signing.json"),
-        "GATEWAY_CLIENT_ID": demo.GATEWAY_CLIENT,
-        "GATEWAY_CLIENT_KEY_FILE": str(data / "keys" / "gateway.json"),
-        "GATEWAY_CORE_CLIENT_ID": demo.CORE_CLIENT,
-        "GATEWAY_CORE_JWKS_FILE": str(data / "keys" / "core-jwks.json"),
-        "GATEWAY_CORE_URL": f"{core}/fhir",
-        "GATEWAY_CORE_TOKEN_URL": f"{core}/oauth2/token",
-        "GATEWAY_RETRY_BASE": "0.2",
-        "GATEWAY_RETRY_MAX": "2",
-        "GATEWAY_STOP_GRACE": "3",
-    }
 
 
 async def _demonstrate(gateway: str, publishers: tuple[demo.DemoPublisher, ...], stop: asyncio.Event) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from publishers.sandbox.assertion import new_key, public_jwks
+from publishers.sandbox.scenarios import SCENARIOS
 
 JsonObject = dict[str, Any]
 CORE_CLIENT = "national-core"
@@ -41,9 +42,9 @@ class DemoPublisher:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The private JWKs of a sandbox's servers."""
+    """The private JWKs of a sandbox's servers. Of the gateway's signing keys the first signs."""
 
-    signing: JsonObject
+    signing: tuple[JsonObject, ...]
     gateway: JsonObject
     core: JsonObject
 
@@ -66,41 +67,71 @@ def generate_publishers() -> tuple[DemoPublisher, ...]:
     )
 
 
+def generate_peers() -> tuple[DemoPublisher, ...]:
+    """The software at the other end of the scenarios, one for each model version, each with fresh credentials."""
+    return tuple(
+        demo(
+            f"sandbox-peer-{version}",
+            f"Peer of the sandbox's scenarios, {version}",
+            ids := tuple(one.recipient for one in SCENARIOS if one.recipient and one.version == version),
+            ids,
+            "json",
+            version,
+        )
+        for version in ("v3", "v2", "v1")
+    )
+
+
 def demo(
-    name: str, title: str, senders: tuple[str, ...], inboxes: tuple[str, ...], kind: str
+    name: str,
+    title: str,
+    senders: tuple[str, ...],
+    inboxes: tuple[str, ...],
+    kind: str,
+    version: str = "v3",
 ) -> DemoPublisher:
-    """A publisher of model v3 with a 256-bit secret and an EC P-256 key."""
+    """A publisher with a 256-bit secret and an EC P-256 key."""
     return DemoPublisher(
-        name, title, f"{name}-client", secrets.token_urlsafe(32), new_key(), senders, inboxes, "v3", kind
+        name, title, f"{name}-client", secrets.token_urlsafe(32), new_key(), senders, inboxes, version, kind
     )
 
 
 def generate_keys() -> Keys:
     """Fresh keys."""
-    return Keys(new_key(), new_key(), new_key())
+    return Keys((new_key(),), new_key(), new_key())
 
 
-def registration(publisher: DemoPublisher) -> str:
-    """The publisher's registration in TOML, without its secret."""
+def registration(
+    publisher: DemoPublisher,
+    keys: list[JsonObject] | None = None,
+    limits: dict[str, int] = LIMITS,
+    scopes: list[str] = SCOPES,
+) -> str:
+    """The publisher's registration in TOML, without its secret. `keys`: its public JWKs, its own key's if not given."""
     facts = {
         "id": publisher.id,
         "name": publisher.name,
         "client_id": publisher.client_id,
         "sends_for": list(publisher.sender_ids),
         "inbox_for": list(publisher.inbox_ids),
-        "scopes": SCOPES,
+        "scopes": scopes,
         "model_version": publisher.model_version,
         "format": publisher.format,
-        "secret_sha256": hashlib.sha256(publisher.client_secret.encode()).hexdigest(),
     }
-    # JSON's strings, numbers and arrays of strings are TOML's as well
-    lines = [f"{name} = {json.dumps(value)}" for name, value in facts.items()]
-    lines += ["", "[limits]", *(f"{name} = {value}" for name, value in LIMITS.items())]
-    jwk = public_jwks(publisher.private_key_jwk)["keys"][0]
-    lines += ["", "[[jwks.keys]]", *(f"{name} = {json.dumps(value)}" for name, value in jwk.items())]
+    if publisher.client_secret:
+        facts["secret_sha256"] = hashlib.sha256(publisher.client_secret.encode()).hexdigest()
+    lines = _toml(facts)
+    lines += ["", "[limits]", *(f"{name} = {value}" for name, value in limits.items())]
+    for jwk in public_jwks(publisher.private_key_jwk)["keys"] if keys is None else keys:
+        lines += ["", "[[jwks.keys]]", *_toml(jwk)]
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)
     return text
+
+
+def _toml(facts: JsonObject) -> list[str]:
+    # JSON's strings and arrays of strings are TOML's as well, but for the pairs by which JSON escapes rare characters
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
 
 
 def write(data: Path, publishers: tuple[DemoPublisher, ...], keys: Keys) -> None:
@@ -110,7 +141,7 @@ def write(data: Path, publishers: tuple[DemoPublisher, ...], keys: Keys) -> None
     for publisher in publishers:
         (data / "registry" / f"{publisher.id}.toml").write_text(registration(publisher))
     documents = {
-        "signing": {"keys": [keys.signing]},
+        "signing": {"keys": [*keys.signing]},
         "gateway": keys.gateway,
         "gateway-jwks": public_jwks(keys.gateway),
         "core": keys.core,
@@ -129,7 +160,7 @@ def write_private(path: Path, document: JsonObject) -> None:
 
 
 def describe(gateway: str, core: str, publishers: tuple[DemoPublisher, ...]) -> JsonObject:
-    """What `DIR/sandbox.json` holds."""
+    """What `DIR/sandbox.json` holds of the servers and the publishers."""
     told = [
         {name: value for name, value in asdict(publisher).items() if name != "name"}
         for publisher in publishers

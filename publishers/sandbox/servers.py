@@ -42,11 +42,11 @@ def listen(port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, listening: socket.socket, *, lifespan: bool) -> AsyncIterator[None]:
+async def served(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
     """The application over the socket, which is closed at the end."""
     config = uvicorn.Config(
         app,
-        lifespan="on" if lifespan else "off",
+        lifespan="off",
         log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=GRACE,

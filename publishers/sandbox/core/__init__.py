@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import orjson
@@ -33,6 +33,8 @@ from publishers.sandbox.assertion import public_jwks
 from publishers.sandbox.core import bundle as canonical
 from publishers.sandbox.core import faults
 from publishers.sandbox.core.arrivals import Arrivals
+from publishers.sandbox.core.bundle import Bundle
+from publishers.sandbox.core.faults import Fault
 from publishers.sandbox.core.routing import GatewayAccess, Routing
 from publishers.sandbox.core.tokens import Tokens
 
@@ -50,6 +52,34 @@ class CoreSettings:
     access: GatewayAccess
 
 
+class Script(Protocol):
+    """What is to happen to single messages, beside the faults that everybody sets."""
+
+    def fault(self, bundle: Bundle) -> Fault | None:
+        """How this attempt at a Bundle is to fail, None = not at all."""
+
+    def deliveries(self, bundle: Bundle) -> int:
+        """How often a new Bundle is delivered to its recipient."""
+
+    def settled(self, bundle: Bundle, status: int) -> None:
+        """The gateway took a delivery, or refused it for good, with that status."""
+
+
+class NoScript:
+    """Nothing special happens to any message."""
+
+    def fault(self, _bundle: Bundle) -> Fault | None:
+        """None ever fails."""
+        return None
+
+    def deliveries(self, _bundle: Bundle) -> int:
+        """Each is delivered once."""
+        return 1
+
+    def settled(self, _bundle: Bundle, _status: int) -> None:
+        """Nothing follows."""
+
+
 class AnswerDropped(Exception):
     """The Bundle is taken and the connection is to be closed without an answer."""
 
@@ -63,13 +93,15 @@ class SimulatedCore:
         client: httpx.AsyncClient,
         journal: Path | None = None,
         now: Callable[[], float] = time.time,
+        script: Script | None = None,
     ) -> None:
+        self._script = script or NoScript()
         self._settings = settings
         self._client = client
         self._now = now
         self.arrivals = Arrivals(journal)
         self.faults = faults.Faults()
-        self.routing = Routing(client, settings.access, self.arrivals, now)
+        self.routing = Routing(client, settings.access, self._settled, now)
         self.tokens = Tokens(
             f"{settings.url}/oauth2/token", settings.gateway_client_id, settings.gateway_jwks, now
         )
@@ -87,9 +119,13 @@ class SimulatedCore:
             bundle = canonical.read(await request.body())
         except ValueError as error:
             return outcome(422, "invalid", f"Not a Bundle that this core takes: {error}.")
+        fault = fault or self._script.fault(bundle)
+        if fault and fault.status and not fault.drop_answer:
+            return outcome(fault.status, "transient", "This answer belongs to the message's scenario.")
         dropped = fault is not None and fault.drop_answer
         if self.arrivals.take(bundle, self._now(), None if dropped else 200):
-            self.routing.submit(bundle)
+            for _ in range(self._script.deliveries(bundle)):
+                self.routing.submit(bundle)
         if dropped:
             raise AnswerDropped
         return outcome(200, "informational", "Taken.", "information")
@@ -128,6 +164,10 @@ class SimulatedCore:
     async def live(self, _request: Request) -> Response:
         """`GET /health/live`."""
         return JSONResponse({"status": "live"})
+
+    def _settled(self, bundle: Bundle, status: int) -> None:
+        self.arrivals.delivered(bundle, status)
+        self._script.settled(bundle, status)
 
     def resume(self) -> None:
         """Deliver what a journal says was not delivered."""

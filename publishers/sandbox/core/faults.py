@@ -75,6 +75,12 @@ class Faults:
         self._fault, self._left = fault, fault.count
         self._random.seed(fault.seed)
 
+    def current(self) -> tuple[Fault, int] | None:
+        """The fault that is on with how many requests it still takes, None where none is; a share takes all."""
+        if self._fault is None or (self._fault.rate is None and self._left <= 0):
+            return None
+        return self._fault, max(self._left, 0)
+
     def next(self) -> Fault | None:
         """How the request that comes now is to fail, None = not at all."""
         fault = self._fault

@@ -11,9 +11,10 @@ from publishers.sandbox.core.routing import GatewayAccess
 from publishers.sandbox.publishers import CORE_CLIENT, GATEWAY_CLIENT
 
 
-def http_client() -> httpx.AsyncClient:
-    """The client that calls the gateway. `trust_env` is off: the sandbox talks to its own machine."""
-    return httpx.AsyncClient(transport=httpx_aiohttp.AiohttpTransport(), timeout=30.0, trust_env=False)
+def http_client(base_url: str = "") -> httpx.AsyncClient:
+    """A client that calls the gateway. `trust_env` is off: the sandbox talks to its own machine."""
+    transport = httpx_aiohttp.AiohttpTransport()
+    return httpx.AsyncClient(transport=transport, base_url=base_url, timeout=30.0, trust_env=False)
 
 
 def settings(url: str, gateway: str, keys: Path) -> CoreSettings:

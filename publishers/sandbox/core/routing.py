@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from publishers.sandbox.assertion import token_request
-from publishers.sandbox.core.arrivals import Arrivals
 from publishers.sandbox.core.bundle import Bundle
 
 JsonObject = dict[str, Any]
@@ -30,14 +29,21 @@ class GatewayAccess:
 
 
 class Routing:
-    """Delivers Bundles in their order of arrival to each recipient; recipients do not wait for one another."""
+    """Delivers Bundles in their order of arrival to each recipient; recipients do not wait for one another.
+
+    `settled` is told of each delivery: the Bundle, and the status by which the gateway took or refused it.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, access: GatewayAccess, arrivals: Arrivals, now: Callable[[], float]
+        self,
+        client: httpx.AsyncClient,
+        access: GatewayAccess,
+        settled: Callable[[Bundle, int], None],
+        now: Callable[[], float],
     ) -> None:
         self._client = client
         self._access = access
-        self._arrivals = arrivals
+        self._settled = settled
         self._now = now
         self._waiting: dict[str, deque[Bundle]] = defaultdict(deque)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -50,6 +56,10 @@ class Routing:
         if bundle.recipient not in self._tasks:
             self._tasks[bundle.recipient] = asyncio.create_task(self._drain(bundle.recipient))
 
+    def waiting(self) -> int:
+        """How many deliveries are still to be made."""
+        return sum(map(len, self._waiting.values()))
+
     async def close(self) -> None:
         """Stop delivering; what was not delivered stays so in the arrivals."""
         tasks = tuple(self._tasks.values())
@@ -61,7 +71,7 @@ class Routing:
         waiting = self._waiting[recipient]
         while waiting:
             status = await self._deliver(waiting[0])
-            self._arrivals.delivered(waiting.popleft(), status)
+            self._settled(waiting.popleft(), status)
         del self._waiting[recipient], self._tasks[recipient]
 
     async def _deliver(self, bundle: Bundle) -> int:

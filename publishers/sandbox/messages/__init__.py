@@ -21,8 +21,15 @@ def case(sender: str, recipient: str, now: datetime, name: str = "", lane: str =
     return enveloped(body, sender, recipient, now, name or secrets.token_hex(8))
 
 
-def enveloped(body: JsonObject, sender: str, recipient: str, now: datetime, name: str) -> JsonObject:
-    """The EDXL-DE envelope with its RC-DE header around an RS-EDA."""
+def enveloped(
+    body: JsonObject,
+    sender: str,
+    recipient: str,
+    now: datetime,
+    name: str,
+    root_key: str = "createCaseHealth",
+) -> JsonObject:
+    """The EDXL-DE envelope with its RC-DE header around a message's body, an RS-EDA's unless `root_key` says otherwise."""
     distribution_id, sent = f"{sender}_{name}", _instant(now)
     message = {
         "messageId": distribution_id,
@@ -31,7 +38,7 @@ def enveloped(body: JsonObject, sender: str, recipient: str, now: datetime, name
         "kind": "Report",
         "status": "Actual",
         "recipient": [{"name": recipient, "URI": f"hubex:{recipient}"}],
-        "createCaseHealth": body,
+        root_key: body,
     }
     return {
         "distributionID": distribution_id,

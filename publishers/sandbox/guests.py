@@ -1,0 +1,165 @@
+"""Dynamic client registration (RFC 7591), for publishers that want to try the sandbox with software of their own.
+
+Each guest gets an id of its own in the sandbox's range to send for and receive at; see `scenarios.GUESTS`.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import schemas
+from gateway.registry.fields import key_set
+from publishers.sandbox.publishers import SCOPES, DemoPublisher
+from publishers.sandbox.scenarios import GUESTS
+
+JsonObject = dict[str, Any]
+METHODS = ("client_secret_basic", "private_key_jwt")
+GRANT = "client_credentials"
+FORMATS = ("json", "xml")
+KEY_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use")
+MAX_NAME = 200  # characters
+REFUSED = {
+    "redirect_uris": ("invalid_redirect_uri", "no grant with redirection is served"),
+    "software_statement": ("invalid_software_statement", "no issuer of software statements is trusted here"),
+    "jwks_uri": ("invalid_client_metadata", "the sandbox asks no other host; send the keys in jwks"),
+}
+
+
+class RegistrationError(Exception):
+    """The client metadata are refused (RFC 7591, section 3.2.2): `error` is its code, the text its description."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A registered client. `metadata` are its members of RFC 7591, `token` lets it read and delete its registration."""
+
+    publisher: DemoPublisher
+    keys: tuple[JsonObject, ...]
+    metadata: JsonObject
+    token: str
+
+
+class Guests:
+    """The guests of one sandbox since its last reset, by client id."""
+
+    def __init__(self) -> None:
+        self._guests: dict[str, Guest] = {}
+        self._count = 0
+
+    def next_number(self) -> int:
+        """1 for the first guest, never given twice."""
+        self._count += 1
+        return self._count
+
+    def add(self, guest: Guest) -> None:
+        """Keep a guest."""
+        self._guests[guest.publisher.client_id] = guest
+
+    def remove(self, guest: Guest) -> None:
+        """Forget a guest."""
+        del self._guests[guest.publisher.client_id]
+
+    def find(self, client_id: str, token: str) -> Guest | None:
+        """The guest whose registration access token this is."""
+        guest = self._guests.get(client_id)
+        return guest if guest and secrets.compare_digest(guest.token.encode(), token.encode()) else None
+
+    def publishers(self) -> tuple[DemoPublisher, ...]:
+        """All of them as publishers."""
+        return tuple(guest.publisher for guest in self._guests.values())
+
+
+def make_guest(wish: Any, number: int, now: float) -> Guest:
+    """A guest from client metadata, with fresh credentials. Raises RegistrationError.
+
+    Beside RFC 7591's members `model_version` (v1, v2, v3) and `format` (json, xml) are known: in what it receives. Unknown
+    members are left out, as section 2 demands. `now` in POSIX seconds.
+    """
+    if not isinstance(wish, dict):
+        raise RegistrationError("invalid_client_metadata", "The body must be a JSON object.")
+    method, keys = _authentication(wish)
+    scope = _scope(wish)
+    name = _name(wish, number)
+    model_version = _choice(wish, "model_version", schemas.VERSIONS, "v3")
+    form = _choice(wish, "format", FORMATS, "json")
+    secret = secrets.token_urlsafe(32) if method == METHODS[0] else ""
+    own_id = f"{GUESTS}{number}"
+    publisher = DemoPublisher(
+        f"guest-{number}",
+        name,
+        f"guest-{number}-client",
+        secret,
+        {},
+        (own_id,),
+        (own_id,),
+        model_version,
+        form,
+    )
+    metadata = {
+        "client_id": publisher.client_id,
+        "client_id_issued_at": int(now),
+        **({"client_secret": secret, "client_secret_expires_at": 0} if secret else {}),
+        "client_name": name,
+        "token_endpoint_auth_method": method,
+        "grant_types": [GRANT],
+        "response_types": [],
+        "scope": scope,
+        **({"jwks": {"keys": list(keys)}} if keys else {}),
+        "publisher_id": publisher.id,
+        "sender_ids": [own_id],
+        "inbox_ids": [own_id],
+        "model_version": model_version,
+        "format": form,
+    }
+    return Guest(publisher, keys, metadata, secrets.token_urlsafe(32))
+
+
+def _authentication(wish: JsonObject) -> tuple[str, tuple[JsonObject, ...]]:
+    for member, (error, reason) in REFUSED.items():
+        if wish.get(member):
+            raise RegistrationError(error, f"{member}: {reason}.")
+    if wish.get("grant_types", [GRANT]) != [GRANT]:
+        raise _wrong("grant_types", f'must be ["{GRANT}"] or absent')
+    if wish.get("response_types", []) != []:
+        raise _wrong("response_types", "must be [] or absent")
+    method = _choice(wish, "token_endpoint_auth_method", METHODS, METHODS[0])
+    jwks = wish.get("jwks")
+    if jwks is None:
+        if method == METHODS[1]:
+            raise _wrong("jwks", "private_key_jwt needs the public keys")
+        return method, ()
+    for _item, problem in key_set(jwks):
+        raise _wrong("jwks", problem)
+    keys = tuple(
+        {name: key[name] for name in KEY_MEMBERS if isinstance(key.get(name), str)} for key in jwks["keys"]
+    )
+    return method, keys
+
+
+def _scope(wish: JsonObject) -> str:
+    scope = wish.get("scope", " ".join(SCOPES))
+    if not isinstance(scope, str) or not scope.split() or not set(scope.split()) <= set(SCOPES):
+        raise _wrong("scope", f"must be some of {' '.join(SCOPES)}, or absent for all of them")
+    return " ".join(one for one in SCOPES if one in scope.split())
+
+
+def _name(wish: JsonObject, number: int) -> str:
+    name = wish.get("client_name", f"Guest {number}")
+    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME:
+        raise _wrong("client_name", f"must be a text of 1 to {MAX_NAME} printable characters")
+    return name.strip()
+
+
+def _choice(wish: JsonObject, member: str, allowed: tuple[str, ...], default: str) -> str:
+    value = wish.get(member, default)
+    if value not in allowed:
+        raise _wrong(member, f"must be one of {', '.join(allowed)}")
+    return str(value)
+
+
+def _wrong(member: str, reason: str) -> RegistrationError:
+    return RegistrationError("invalid_client_metadata", f"{member}: {reason}.")
