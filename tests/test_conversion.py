@@ -143,3 +143,41 @@ def converted(one: Message, version: str) -> Converted | None:
         return convert(one, version) if validation.is_valid(one) else None
     except Untranslatable:
         return None
+
+
+def case(**qualification: Any) -> Message:
+    body = {
+        "caseId": "fr.health.samu440.DRFR15",
+        "creation": "2026-01-31T10:04:34+01:00",
+        "qualification": qualification,
+        "location": {"name": "Place du Marché"},
+        "owner": "fr.health.samu440",
+    }
+    return message("RS-EDA", "v3", body)
+
+
+def test_an_unknown_risk_takes_nothing_else_with_it() -> None:
+    known, unknown = {"code": "R01", "label": "Incendie"}, {"code": "R99", "label": "?"}
+    there = convert(case(riskThreat=[unknown, known, unknown, known]), "v2")
+    assert there.message.body["qualification"]["riskThreat"] == [known, known]
+    lost = [loss["path"].removeprefix(INNER + "createCaseHealth.qualification.") for loss in there.lost]
+    assert sorted(lost) == [f"riskThreat[{n}].{name}" for n in (0, 2) for name in ("code", "label")]
+
+
+def test_a_code_that_is_more_precise_goes_to_its_parent_with_the_parent_s_label() -> None:
+    there = convert(case(whatsHappen={"code": "C02.18.00", "label": "Libellé du Samu"}), "v2")
+    said = there.message.body["qualification"]["whatsHappen"]
+    assert said["code"] == "C02.00.00" and said["label"] != "Libellé du Samu"
+    assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code", "label"]
+    assert all("Libellé" not in repr(loss) and "C02" not in repr(loss) for loss in there.lost)
+
+
+def test_an_id_that_the_older_version_refuses_is_wrapped_and_comes_back() -> None:
+    positions = {"resourceId": ["76_45101#SMUR1#", "fr.health.samu760.resource.VLM1", "été 12"]}
+    one = message("GEO-REQ", "v1", positions)
+    there = convert(one, "v3")
+    assert there.lost == () and validation.is_valid(there.message)
+    assert there.message.body["resourceId"][:2] == [
+        "fr.health.hub.resource.ext.76_5f45101_23SMUR1_23", "fr.health.samu760.resource.VLM1",
+    ]  # fmt: skip
+    assert convert(there.message, "v1").message.body == one.body
