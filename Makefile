@@ -38,6 +38,7 @@ check: install
 	$(BIN)/openapi-spec-validator openapi/gateway.yaml openapi/core.yaml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run
+	$(BIN)/yamllint -d '{extends: relaxed, rules: {line-length: disable}}' deploy
 	$(BIN)/gateway check
 
 bench: install

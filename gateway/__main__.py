@@ -147,7 +147,7 @@ def dead_letters(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List the messages that were given up and can be put back. The gateway must be stopped."""
+    """List the messages that were given up and can be put back."""
     letters = asyncio.run(operator.dead_letters(settings.load(os.environ), limit))
     if as_json:
         show_json(letters)
@@ -165,10 +165,26 @@ def dead_letters(
 
 @cli.command()
 def replay(ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of dead letters.")]) -> None:
-    """Put dead letters back at the end of their lane; they are translated again. The gateway must be stopped."""
+    """Put dead letters back at the end of their lane; they are translated again."""
     put_back = asyncio.run(operator.replay(settings.load(os.environ), ids))
     typer.echo(f"{put_back} of {len(ids)} put back")
     raise typer.Exit(0 if put_back == len(ids) else 1)
+
+
+@cli.command()
+def erase(
+    case: Annotated[str, typer.Option(metavar="ID", help="The caseId.")],
+    unread: Annotated[
+        bool, typer.Option("--unread", help="Also inbox items that their publisher has not acknowledged.")
+    ] = False,
+) -> None:
+    """Erase the content of a case, sent and received; receipts and timelines stay.
+
+    Exit code 1 where content is left that somebody still waits for: run it again later.
+    """
+    done = asyncio.run(operator.erase_case(settings.load(os.environ), case, unread=unread))
+    typer.echo(f"{done.erased} contents erased, {done.left} left")
+    raise typer.Exit(1 if done.left else 0)
 
 
 def require_version(model_version: str) -> None:

@@ -29,6 +29,16 @@ OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits 
 CORE_UP = Gauge(
     "gateway_core_up", "1 when the last answer of the core was a verdict, 0 in an outage", registry=METRICS
 )
+CORE_CIRCUIT = Gauge(
+    "gateway_core_circuit_open",
+    "1 while the core is held to be down and only probes go to it",
+    registry=METRICS,
+)
+CLOCK_SKEW = Gauge(
+    "gateway_clock_skew_seconds",
+    "The core's clock minus the gateway's, to about a second",
+    registry=METRICS,
+)
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 request_id: ContextVar[str] = ContextVar("request_id", default="")

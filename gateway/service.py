@@ -14,6 +14,7 @@ import orjson
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway import desk
 from gateway.app import create_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
@@ -219,7 +220,10 @@ def settle_memory() -> None:
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the registry anew, without dropping a request."""
     configure_logging(settings.log_level)
-    async with assembled(settings) as runtime:
+    async with (
+        assembled(settings) as runtime,
+        desk.opened(settings.database_url, runtime.store, runtime.now),
+    ):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, reload, runtime)
         config = uvicorn.Config(

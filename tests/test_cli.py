@@ -40,6 +40,7 @@ def test_help_and_wrong_use() -> None:
         "translate",
         "dead-letters",
         "replay",
+        "erase",
     ):
         assert command in shown.stdout.decode()
     assert gateway("unheard-of").returncode == 2
@@ -118,3 +119,10 @@ def test_dead_letters_of_an_empty_store(tmp_path: Path) -> None:
     done = gateway("dead-letters", "--json", GATEWAY_DATABASE_URL=url)
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
     assert gateway("replay", "unknown", GATEWAY_DATABASE_URL=url).returncode == 1
+
+
+def test_erasing_a_case_that_nobody_knows(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'gateway.db'}"
+    done = gateway("erase", "--case", "fr.health.samu440.none", GATEWAY_DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (0, b"0 contents erased, 0 left\n"), done.stderr
+    assert gateway("erase", GATEWAY_DATABASE_URL=url).returncode == 2

@@ -1,15 +1,19 @@
 """The way to the core: what rejects, what is an outage, and what is asked of it."""
 
 import gzip
+import io
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import httpx
 import orjson
 import pytest
+import structlog
 from pytest_httpx import HTTPXMock
 
-from gateway.core.fhir import FhirCore, retry_after
+from gateway.core.fhir import FhirCore, clock_skew, retry_after
 from gateway.errors import CoreOutage, CoreRejected
+from gateway.observability import METRICS, configure_logging
 
 URL = "https://core.test/fhir"
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
@@ -135,3 +139,31 @@ async def test_retry_after_is_honoured(core: FhirCore, httpx_mock: HTTPXMock) ->
 )
 def test_retry_after_header(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
+
+
+@pytest.fixture
+def lines() -> Iterator[io.BytesIO]:
+    """What is logged."""
+    stream = io.BytesIO()
+    before = structlog.get_config()
+    configure_logging("debug", stream)
+    yield stream
+    structlog.configure(**before)
+
+
+async def test_clocks_that_part_are_shown_and_said_once(
+    core: FhirCore, httpx_mock: HTTPXMock, lines: io.BytesIO
+) -> None:
+    for ahead, shown, warnings in [(2, 2.5, 0), (45, 45.5, 1), (50, 50.5, 1), (0, 0.5, 1), (-45, -44.5, 2)]:
+        httpx_mock.add_response(200, headers={"Date": formatdate(NOW + ahead, usegmt=True)})
+        await core.send(b"{}")
+        assert METRICS.get_sample_value("gateway_clock_skew_seconds") == shown
+        assert lines.getvalue().count(b'"event":"clock_skew"') == warnings
+    httpx_mock.add_response(200, headers={"Date": "soon"})
+    await core.send(b"{}")
+    assert METRICS.get_sample_value("gateway_clock_skew_seconds") == -44.5
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "Thu, 99 Foo 2026 00:00:00 GMT", "9" * 400])
+def test_a_date_that_is_none_says_nothing(value: str | None) -> None:
+    assert clock_skew(value, NOW) is None

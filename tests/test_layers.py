@@ -18,6 +18,7 @@ FLOORS = [
         "gateway.outcome",
         "gateway.answers",
         "gateway.body",
+        "gateway.breaker",
         "gateway.parameters",
     ],
     ["gateway.conversion"],
@@ -26,7 +27,7 @@ FLOORS = [
     ["gateway.registry", "gateway.observability"],
     ["gateway.settings"],
     ["gateway.oauth2", "gateway.store", "gateway.core", "gateway.site"],
-    ["gateway.runtime", "gateway.versions"],
+    ["gateway.runtime", "gateway.versions", "gateway.desk"],
     ["gateway.acceptance"],
     [
         "gateway.receive",

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from gateway import oauth2, service, settings
+from gateway.__main__ import cli as cli_app
 from gateway.errors import CoreOutage
 from gateway.model import Status
 from gateway.settings import Settings
@@ -216,3 +217,41 @@ async def test_a_clock_ahead_expires_and_one_that_steps_back_keeps_the_order(tmp
         gateway.clock.now += 200_000
         late = await gateway.send(case(3))
         assert late.status_code == 410
+
+
+def test_every_command_that_the_page_names_is_there() -> None:
+    blocks = "\n".join(re.findall(r"^```(?:sh|console)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
+    named = set(re.findall(r"`(?:[A-Z_]+=\S+ )?gateway ([a-z-]+)", PAGE))
+    named |= set(re.findall(r"^gateway ([a-z-]+)", blocks, re.MULTILINE))
+    assert {"serve", "check", "erase", "replay", "conformance"} <= named
+    known = {
+        command.name or command.callback.__name__
+        for command in cli_app.registered_commands
+        if command.callback
+    }
+    known |= {str(group.name) for group in cli_app.registered_groups}
+    assert named <= known
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"\b((?:deploy|bench)/[a-z/.]+[a-z])", PAGE))
+    assert len(named) > 4
+    assert not [name for name in named if not (Path(__file__).parent.parent / name).exists()]
+
+
+async def test_a_case_is_erased_on_request_and_nowhere_in_the_files(tmp_path: Path) -> None:
+    marked = {"case_id": "ours", "body": b"Made-up health data " * 50}
+    async with opened(f"sqlite:///{tmp_path / 'backup.db'}") as store:
+        done = await store.enqueue(submission(1, **marked), NOW)
+        await store.claim(NOW, 1)
+        await store.mark_forwarded(done.id, NOW)
+        waiting = await store.enqueue(submission(2, case_id="ours"), NOW)
+        refused = await asyncio.to_thread(cli, tmp_path, "erase", "--case", "ours")
+        assert refused.returncode == 1 and "another process has this database open" in refused.stderr
+    told = await asyncio.to_thread(cli, tmp_path, "erase", "--case", "ours")
+    assert (told.returncode, told.stdout) == (1, "1 contents erased, 1 left\n"), told.stderr
+    assert not [file.name for file in tmp_path.iterdir() if b"Made-up health data" in file.read_bytes()]
+    async with opened(f"sqlite:///{tmp_path / 'backup.db'}") as store:
+        assert await status(store, done.id) is Status.FORWARDED
+        (job,) = await store.claim(NOW, 1)
+        assert (job.id, job.submission.body) == (waiting.id, submission(2).body)

@@ -120,3 +120,13 @@ def test_a_second_process_on_the_same_store_is_refused(served: Served) -> None:
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 1
     assert b"Traceback" not in errors
+
+
+def test_orders_reach_it_while_it_runs(served: Served) -> None:
+    command = [sys.executable, "-m", "gateway", "erase", "--case", "fr.health.samu440.none"]
+    done = subprocess.run(command, env={**os.environ, **served.environ}, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"0 contents erased, 0 left\n"), done.stderr
+    served.process.terminate()
+    _, logged = served.process.communicate(timeout=15)
+    assert b'"event":"operator_order"' in logged
+    assert served.process.returncode == 0

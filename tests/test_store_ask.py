@@ -6,8 +6,8 @@ import pytest
 
 from gateway.errors import Refused
 from gateway.model import Status
-from gateway.store import Store
-from tests.store_samples import NOW, claimed, delivery, status, submission
+from gateway.store import ErasedCase, Store
+from tests.store_samples import LIMIT, NOW, claimed, delivery, status, submission, timeline
 
 
 async def test_a_publisher_sees_its_own_messages_only(store: Store) -> None:
@@ -118,3 +118,35 @@ async def test_erasing_takes_contents_and_keeps_receipts(store: Store) -> None:
 async def test_it_says_whether_it_can_be_written(store: Store) -> None:
     assert await store.is_writable(NOW)
     assert await store.is_writable(NOW + 1)
+
+
+async def test_erasing_a_case_leaves_what_somebody_waits_for(store: Store) -> None:
+    ours = "fr.health.samu440.ours"
+    done, dead, waiting = [
+        await store.enqueue(submission(n, case_id=ours, recipient=f"fr.health.samu75{n}"), NOW)
+        for n in (1, 2, 3)
+    ]
+    other = await store.enqueue(submission(4), NOW)
+    unread, taken = [await store.deposit(delivery(n, case_id=ours), NOW) for n in (1, 2)]
+    foreign = await store.deposit(delivery(3), NOW)
+    await store.claim(NOW, LIMIT)
+    await store.mark_forwarded(done.id, NOW)
+    await store.mark_forwarded(other.id, NOW)
+    await store.reject(dead.id, NOW, Status.DEAD, "", None)
+    await store.mark_retry(waiting.id, NOW, NOW + 1)
+    await store.acknowledge("south", taken.id, NOW, None)
+    assert await store.erase_case("fr.health.samu440.nobody", NOW, unread=True) == ErasedCase(0, 0)
+    assert await store.erase_case(ours, NOW, unread=False) == ErasedCase(3, 2)
+    assert await store.erase_case(ours, NOW, unread=False) == ErasedCase(0, 2)
+    assert [item.id for item in await store.read_inbox("south", 0, 10)] == [unread.id, foreign.id]
+    assert await store.erase_case(ours, NOW, unread=True) == ErasedCase(1, 1)
+    assert [item.id for item in await store.read_inbox("south", 0, 10)] == [foreign.id]
+    for item in (unread, taken):
+        found = await store.inbox_item("south", item.id)
+        assert found is not None and (found.delivery.content, found.delivery.loss) == (b"", ())
+    assert await timeline(store, done.id) == ["received", "forwarded"]
+    assert await store.replay([dead.id], NOW) == 0
+    assert (await store.enqueue(submission(1, case_id=ours, recipient="fr.health.samu751"), NOW)).duplicate
+    (job,) = await store.claim(NOW + 1, 10)
+    assert (job.id, job.submission.body) == (waiting.id, submission(3).body)
+    assert await store.erase(NOW + 50) == 1, "the other case's message was whole until now"

@@ -11,6 +11,7 @@ import orjson
 
 from gateway.errors import CoreOutage, CoreRejected
 from gateway.model import JsonObject
+from gateway.observability import CLOCK_SKEW, log
 
 MEDIA_TYPE = "application/fhir+json"
 REJECTING = frozenset(
@@ -18,6 +19,7 @@ REJECTING = frozenset(
 )  # and only with an OperationOutcome: the contract's rule
 MAX_ANSWER = 1_048_576  # bytes of an answer that are kept
 EXCHANGE_SECONDS = 60.0  # for a whole exchange, however slowly its parts drip
+MAX_SKEW = 30.0  # seconds between the clocks until a warning
 MAX_RETRY_AFTER = 3_600.0  # seconds; a core that asks for more is asked again after an hour
 
 
@@ -55,6 +57,7 @@ class FhirCore:
         self._url = url.rstrip("/") + "/$process-message"
         self._token = token
         self._now = now
+        self._apart = False
 
     async def send(self, bundle: bytes) -> None:
         """See `Core.send`. Never raises anything but CoreOutage and CoreRejected."""
@@ -68,6 +71,7 @@ class FhirCore:
                 answer, body = await self._exchange(bundle, headers)
         except (httpx.HTTPError, TimeoutError) as error:
             raise CoreOutage(type(error).__name__) from error
+        self._watch_clock(answer.headers.get("Date"))
         if answer.is_success:
             return
         if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -79,6 +83,17 @@ class FhirCore:
             f"HTTP {answer.status_code}", retry_after(answer.headers.get("Retry-After"), self._now())
         )
 
+    def _watch_clock(self, date: str | None) -> None:
+        """Compare the clock of the core with ours; say it once when they part."""
+        skew = clock_skew(date, self._now())
+        if skew is None:
+            return
+        CLOCK_SKEW.set(skew)
+        apart = abs(skew) > MAX_SKEW
+        if apart and not self._apart:
+            log.warning("clock_skew", seconds=round(skew, 1))
+        self._apart = apart
+
     async def _exchange(self, bundle: bytes, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
         """The core's answer and its body as it came, b"" where that is too large to be an outcome."""
         async with self._client.stream("POST", self._url, content=bundle, headers=headers) as answer:
@@ -88,6 +103,17 @@ class FhirCore:
                 if len(body) > MAX_ANSWER:
                     return answer, b""
             return answer, bytes(body)
+
+
+def clock_skew(date: str | None, now: float) -> float | None:
+    """Seconds that a Date header (RFC 9110, 6.6.1) is ahead of `now`, None where it says nothing.
+
+    The header counts whole seconds, so that half of one is added.
+    """
+    try:
+        return email.utils.parsedate_to_datetime(date or "").timestamp() + 0.5 - now
+    except (ValueError, OverflowError):
+        return None
 
 
 def retry_after(value: str | None, now: float) -> float | None:

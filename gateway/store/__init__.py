@@ -8,12 +8,12 @@ import sqlite3
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.settings import mask
 from gateway.store.database import open_database
-from gateway.store.interface import DeadLetter, Store
+from gateway.store.interface import DeadLetter, ErasedCase, Store
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_database import SCHEMES, open_postgres
 from gateway.store.sqlite import SqliteStore
 
-__all__ = ["DeadLetter", "Store", "open_store"]
+__all__ = ["DeadLetter", "ErasedCase", "Store", "open_store"]
 
 
 async def open_store(database_url: str, *, backlog_limit: int, now: float) -> Store:

@@ -26,6 +26,14 @@ class DeadLetter:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedCase:
+    """How many contents of a case were erased, and how many are left because somebody still waits for them."""
+
+    erased: int
+    left: int
+
+
 class Store(Protocol):
     """Outbox, inbox, dead letters and idempotency."""
 
@@ -171,4 +179,11 @@ class Store(Protocol):
 
         Returns how many were. Receipts and timelines stay; a dead letter cannot be replayed any more. It is done in
         small portions, so that callers of other operations do not wait for the whole.
+        """
+
+    async def erase_case(self, case_id: str, now: float, *, unread: bool) -> ErasedCase:
+        """Erase the content of all that came and went under this caseId, whatever its age. Receipts and timelines stay.
+
+        What waits for the core is left; so is what its publisher has not acknowledged, unless `unread`: that leaves the
+        inbox. Not noticed are messages that name the case in their text only.
         """

@@ -11,7 +11,7 @@ from gateway.errors import GatewayError, Refused
 from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
 from gateway.store import postgres_reads, postgres_writes
 from gateway.store.batches import unavailable
-from gateway.store.interface import DeadLetter
+from gateway.store.interface import DeadLetter, ErasedCase
 from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_database import Connection, Postgres
@@ -263,3 +263,7 @@ class PostgresStore:
         while count := await self._engine.change(postgres_writes.erase, before, PORTION):
             erased += count
         return erased
+
+    async def erase_case(self, case_id: str, now: float, *, unread: bool) -> ErasedCase:
+        """Erase the content of a case."""
+        return await self._engine.change(postgres_writes.erase_case, case_id, now, unread)

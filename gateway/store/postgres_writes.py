@@ -10,6 +10,7 @@ from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Status, Step, Submission
 from gateway.store import postgres_lanes, rows
 from gateway.store.arrivals import DETAIL
+from gateway.store.interface import ErasedCase
 from gateway.store.postgres_arrivals import Incoming, Outcome, arrive
 from gateway.store.postgres_database import Connection, plain
 from gateway.store.postgres_lanes import Held, Mark, Marked
@@ -69,6 +70,19 @@ WITH old AS (
     ORDER BY c.received_at LIMIT $2
 ), emptied AS (UPDATE inbox SET loss = '[]' WHERE seq IN (SELECT seq FROM old))
 DELETE FROM contents WHERE seq IN (SELECT seq FROM old)
+"""
+
+
+CASE = """
+SELECT seq FROM messages WHERE case_id = $1 AND status <> 'received'
+UNION ALL SELECT seq FROM inbox WHERE case_id = $1 AND ($2 OR acknowledged_at IS NOT NULL)
+"""
+LEFT = """
+SELECT count(*) FROM contents
+WHERE seq IN (SELECT seq FROM messages WHERE case_id = $1 UNION ALL SELECT seq FROM inbox WHERE case_id = $1)
+"""
+EMPTY = """
+UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, $2) WHERE seq = ANY ($1::bigint[])
 """
 
 
@@ -189,6 +203,14 @@ async def forget_jtis(connection: Connection, now: float) -> None:
 async def erase(connection: Connection, before: float, limit: int) -> int:
     """Erase contents of settled messages and acknowledged items received before then, up to `limit`."""
     return int((await connection.execute(ERASE, before, limit)).split()[-1])
+
+
+async def erase_case(connection: Connection, case_id: str, now: float, unread: bool) -> ErasedCase:
+    """Erase contents of a case: of settled messages, of acknowledged items and, if `unread`, of the others."""
+    found = [row[0] for row in await connection.fetch(CASE, case_id, unread)]
+    await connection.execute(EMPTY, found, now)
+    deleted = await connection.execute("DELETE FROM contents WHERE seq = ANY ($1::bigint[])", found)
+    return ErasedCase(int(deleted.split()[-1]), await connection.fetchval(LEFT, case_id))
 
 
 async def probe(connection: Connection, now: float) -> None:

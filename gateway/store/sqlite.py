@@ -14,7 +14,7 @@ from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
 from gateway.store.database import Database
 from gateway.store.engine import Engine, wait_for
-from gateway.store.interface import DeadLetter
+from gateway.store.interface import DeadLetter, ErasedCase
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
 PORTION = 500  # contents erased in one transaction
@@ -274,3 +274,7 @@ class SqliteStore:
         while count := await self._engine.do(lambda c: writes.erase(c, before, PORTION), heavy=True):
             erased += count
         return erased
+
+    async def erase_case(self, case_id: str, now: float, *, unread: bool) -> ErasedCase:
+        """Erase the content of a case."""
+        return await self._engine.do(lambda c: writes.erase_case(c, case_id, now, unread), heavy=True)

@@ -9,6 +9,7 @@ from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
 from gateway.store import rows
 from gateway.store.arrivals import DETAIL, Arrival, Stored, new, repeated
+from gateway.store.interface import ErasedCase
 from gateway.store.lanes import Entry
 
 RANK = {
@@ -205,6 +206,26 @@ def erase(connection: sqlite3.Connection, before: float, limit: int) -> int:
     connection.executemany("DELETE FROM contents WHERE seq = ?", found)
     connection.executemany("UPDATE inbox SET loss = '[]' WHERE seq = ?", found)
     return len(found)
+
+
+def erase_case(connection: sqlite3.Connection, case_id: str, now: float, unread: bool) -> ErasedCase:
+    """Erase contents of a case: of settled messages, of acknowledged items and, if `unread`, of the others."""
+    found = connection.execute(
+        "SELECT seq FROM messages WHERE case_id = ?1 AND status <> 'received'"
+        " UNION ALL SELECT seq FROM inbox WHERE case_id = ?1 AND (?2 OR acknowledged_at IS NOT NULL)",
+        (case_id, unread),
+    ).fetchall()
+    erased = connection.executemany("DELETE FROM contents WHERE seq = ?", found).rowcount if found else 0
+    connection.executemany(
+        "UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, ?) WHERE seq = ?",
+        [(now, seq) for (seq,) in found],
+    )
+    (left,) = connection.execute(
+        "SELECT count(*) FROM contents WHERE seq IN (SELECT seq FROM messages WHERE case_id = ?1"
+        " UNION ALL SELECT seq FROM inbox WHERE case_id = ?1)",
+        (case_id,),
+    ).fetchone()
+    return ErasedCase(erased, left)
 
 
 def remember_jti(connection: sqlite3.Connection, key: str, expires_at: float) -> bool:
