@@ -6,22 +6,25 @@ Read `forward` first. It ends in one of: forwarded, a retry, or a terminal statu
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from gateway import answers, edxl, intake, translation
+from gateway.breaker import Breaker
 from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, GatewayError, Untranslatable
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
-from gateway.observability import BACKLOG, CORE_UP, FORWARD_SECONDS, FORWARDS, OLDEST, log
+from gateway.observability import BACKLOG, CORE_CIRCUIT, CORE_UP, FORWARD_SECONDS, FORWARDS, OLDEST, log
 from gateway.registry import RegistryHolder
 from gateway.store import Store
 
 MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
 IDLE_SECONDS = 1.0  # the longest time without a look at the clock: retries become due in silence
+
+OUTAGES = 10  # in a row, until only probes go to the core
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Forwarder:
         self._way = way
         self._store = way.store
         self._now = way.now
+        self._breaker = Breaker(OUTAGES, way.policy.retry_base, way.policy.retry_max)
         self._stopping = False
         self._idling: asyncio.Future[Any] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -172,7 +176,9 @@ class Forwarder:
     async def run(self) -> None:
         """Claim and forward until stopped."""
         while not self._stopping:
-            room = self._way.policy.concurrency - len(self._tasks)
+            BACKLOG.set(self._store.backlog())
+            OLDEST.set(self._store.oldest_due_age(self._now()))
+            room = self._breaker.room(self._now(), self._way.policy.concurrency, len(self._tasks))
             jobs = await self._claim(room) if room else []
             for job in jobs:
                 task = asyncio.create_task(self._one(job))
@@ -184,8 +190,6 @@ class Forwarder:
             await asyncio.wait(self._tasks)
 
     async def _claim(self, room: int) -> list[Outgoing]:
-        BACKLOG.set(self._store.backlog())
-        OLDEST.set(self._store.oldest_due_age(self._now()))
         try:
             return await self._store.claim(self._now(), room)
         except GatewayError as error:
@@ -194,7 +198,13 @@ class Forwarder:
             return []
 
     async def _idle(self, room: int) -> None:
-        wait = self._store.wait_due(IDLE_SECONDS) if room else self._freed.wait()
+        wait: Coroutine[Any, Any, Any]
+        if room:
+            wait = self._store.wait_due(IDLE_SECONDS)
+        elif self._tasks:
+            wait = self._freed.wait()
+        else:
+            wait = asyncio.sleep(min(IDLE_SECONDS, self._breaker.pause))
         self._freed.clear()
         self._idling = asyncio.ensure_future(wait)
         with contextlib.suppress(asyncio.CancelledError):
@@ -204,11 +214,22 @@ class Forwarder:
         try:
             with FORWARD_SECONDS.time():
                 result = await forward(self._way, job)
+            self._learn(result)
         except Exception as error:  # noqa: BLE001 - the message stays in the store and is tried again
             log.error("forward_failed", receipt=job.id, exc_info=error)
             result = "failed"
             await self._put_back(job)
         FORWARDS.labels(result).inc()
+
+    def _learn(self, result: str) -> None:
+        before = self._breaker.is_open
+        if result == "retry":
+            self._breaker = self._breaker.after_outage(self._now())
+        elif result in ("forwarded", Status.REJECTED):
+            self._breaker = self._breaker.after_verdict()
+        CORE_CIRCUIT.set(self._breaker.is_open)
+        if self._breaker.is_open != before:
+            log.warning("core_circuit_closed" if before else "core_circuit_opened", pause=self._breaker.pause)
 
     async def _put_back(self, job: Outgoing) -> None:
         try:
