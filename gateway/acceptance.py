@@ -52,6 +52,8 @@ def _beyond(runtime: Runtime, publisher: Publisher, message: Message, now: float
     yield from _distribution_id(registry, message)
     yield from _expiry(message, now)
     yield from _message_type(publisher, message)
+    if runtime.settings.require_certification:
+        yield from _certification(publisher, message, now)
 
 
 def _sender(registry: Registry, publisher: Publisher, message: Message) -> Iterator[Issue]:
@@ -100,6 +102,19 @@ def _message_type(publisher: Publisher, message: Message) -> Iterator[Issue]:
     if allowed and found and found not in allowed:
         text = f"This client is registered for: {', '.join(allowed)}; found {found}."
         yield _issue(ErrorKind.UNKNOWN_TYPE, text, "content[0]")
+
+
+def _certification(publisher: Publisher, message: Message, now: float) -> Iterator[Issue]:
+    found = f"{message.message_type}@{message.model_version}"
+    if not message.message_type or message.message_type in facts.REFERENCES:  # an answer always goes through
+        return
+    certified = publisher.certified(now)
+    if found not in certified:
+        text = (
+            f"This client is certified for: {', '.join(certified) or 'nothing'}; found {found}. Run `gateway conformance "
+            "software` over the software and hand the signed report to the gateway's operator."
+        )
+        yield _issue(ErrorKind.UNCERTIFIED, text, "content[0]")
 
 
 def _issue(kind: ErrorKind, diagnostics: str, path: str) -> Issue:

@@ -62,6 +62,14 @@ class ErrorKind(Enum):
         (200, "SENDER_INCONSISTENCY"),
         "senderID is not one of this publisher's",
     )
+    UNCERTIFIED = Kind(
+        "not-certified",
+        403,
+        "forbidden",
+        "never",
+        None,
+        "The client is not certified for this message type and version",
+    )
     NOT_FOUND = Kind("not-found", 404, "not-found", "never", None, "Nothing of this publisher's has this id")
     METHOD = Kind(
         "method-not-allowed", 405, "not-supported", "never", None, "The path does not know this method"

@@ -45,7 +45,8 @@ async def list_messages(runtime: Runtime, request: Request) -> Response:
 
 
 async def read_quota(runtime: Runtime, request: Request) -> Response:
-    """`GET /v1/quota`: every limit of this publisher and what is left of it."""
+    """`GET /v1/quota`: every limit of this publisher and what is left of it, and what it is certified for."""
     publisher = await authenticate(runtime, request, "")
-    limits = runtime.quota.snapshot(publisher, runtime.now())
-    return Response(orjson.dumps({"limits": limits}), media_type=JSON)
+    now = runtime.now()
+    told = {"limits": runtime.quota.snapshot(publisher, now), "certified": publisher.certified(now)}
+    return Response(orjson.dumps(told), media_type=JSON)

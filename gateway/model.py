@@ -67,6 +67,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Certification:
+    """What a publisher's software was certified for, by a signed report of the conformance suite."""
+
+    report: str  # SHA-256 of its report.json, hex
+    valid_until: float  # POSIX seconds
+    types: tuple[str, ...]  # "RS-EDA@v3": message type and model version
+
+
+@dataclass(frozen=True, slots=True)
 class Publisher:
     """One registration of a software publisher (publishers/registry/*.toml)."""
 
@@ -87,6 +96,12 @@ class Publisher:
     cisu: str = (
         "direct"  # what the other side (health, fire) sends: as it is, or "convert": in the types of its own
     )
+    certification: Certification | None = None
+
+    def certified(self, now: float) -> tuple[str, ...]:
+        """The types and versions ("RS-EDA@v3") that it is certified for at `now`, POSIX seconds; none once expired."""
+        held = self.certification
+        return held.types if held is not None and now < held.valid_until else ()
 
 
 @dataclass(frozen=True, slots=True)

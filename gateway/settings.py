@@ -147,6 +147,9 @@ class Settings:
     long_poll_max: int = _row(60, _whole(0, 3_600), "seconds that a read of the inbox may wait, at most")
     stop_grace: float = _row(20.0, _seconds, "seconds to finish what is under way when stopping")
     strict_codes: bool = _row(False, _flag, "refuse codes that the code lists lack")
+    require_certification: bool = _row(
+        False, _flag, "refuse message types and versions that a publisher has no valid certification for"
+    )
     validate_with_fhir_resources: bool = _row(False, _flag, "have fhir.resources judge each Bundle too; slow")
     deprecated_versions: tuple[DeprecatedVersion, ...] = _row(
         (), _deprecated, "model versions that go: v1=SINCE/SUNSET, dates, separated by commas"

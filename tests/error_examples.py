@@ -39,6 +39,7 @@ class Example:
     title: str
     broken: str
     act: Act
+    require_certification: bool = False  # of the gateway
 
 
 def body(document: dict[str, Any], client: str = "lrm", **headers: str) -> Act:
@@ -246,4 +247,10 @@ EXAMPLES = (
         "The gateway takes nothing now", f"`GATEWAY_BACKLOG_LIMIT` is {BACKLOG}, and the core is away", full_backlog
     ),
     Example("A defect of the gateway", "nothing: the request was good", failing_room),
+    Example(
+        "Not certified for this type and version",
+        "nothing, but `GATEWAY_REQUIRE_CERTIFICATION` is true, and no report stands in the client's registration",
+        body(case(1)),
+        require_certification=True,
+    ),
 )  # fmt: skip

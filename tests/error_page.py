@@ -20,7 +20,8 @@ async def answers() -> list[httpx.Response]:
     told = []
     for example in EXAMPLES:
         with tempfile.TemporaryDirectory() as folder:
-            async with house(Path(folder), CLIENTS, backlog_limit=BACKLOG) as running:
+            settings = {"backlog_limit": BACKLOG, "require_certification": example.require_certification}
+            async with house(Path(folder), CLIENTS, **settings) as running:
                 told.append(await example.act(running))
     return told
 

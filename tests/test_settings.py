@@ -46,6 +46,7 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
         "long_poll_max": ("0", 0),
         "stop_grace": ("2.5", 2.5),
         "strict_codes": ("true", True),
+        "require_certification": ("true", True),
         "validate_with_fhir_resources": ("TRUE", True),
         "deprecated_versions": (
             "v1=2026-01-01/2026-12-31, v2=2027-01-01/2028-01-01",

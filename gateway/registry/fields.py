@@ -1,5 +1,6 @@
 """The keys of a registration: what each must be, and what stands for it where it is absent."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -74,6 +75,11 @@ def _share(value: Any) -> Problems:
         yield "", "must be a number from 0 to 1"
 
 
+def _date(value: Any) -> Problems:
+    if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
+        yield "", "must be a date without quotes, like 2027-11-24"
+
+
 def key_set(value: Any) -> Problems:
     """What is wrong with a JWK Set of public keys (RFC 7517)."""
     keys = value.get("keys") if isinstance(value, dict) else None
@@ -112,6 +118,11 @@ def _id_or_pattern(text: str) -> bool:
     return is_actor_id(text) or is_pattern(text)
 
 
+def _is_certifiable(text: str) -> bool:
+    name, _, version = text.partition("@")
+    return version in schemas.VERSIONS and name in schemas.ALL_ROOT_KEYS[version].values()
+
+
 IDS = _list_of(_id_or_pattern, "an id of three segments or more (fr.health.samu440), or one with a single *")
 FIELDS: dict[str, Field] = {
     "id": Field(_text(PUBLISHER_ID, "1 to 63 lower-case letters, digits and inner hyphens")),
@@ -132,6 +143,7 @@ FIELDS: dict[str, Field] = {
     "strict_codes": Field(_flag, False),
     "cisu": Field(_one_of("direct", "convert"), "direct"),
     "limits": Field(lambda _value: iter(()), {}),
+    "certification": Field(lambda _value: iter(()), None),
 }
 LIMITS: dict[str, Field] = {
     "per_second": Field(_count, Limits().per_second),
@@ -140,6 +152,11 @@ LIMITS: dict[str, Field] = {
     "in_flight": Field(_count, Limits().in_flight),
     "max_body": Field(_count, Limits().max_body),
     "reserve": Field(_share, Limits().reserve),
+}
+CERTIFICATION: dict[str, Field] = {
+    "report": Field(_text(SHA256_HEX, "64 hexadecimal digits in lower case")),
+    "valid_until": Field(_date),
+    "types": Field(_list_of(_is_certifiable, "a message type and model version like RS-EDA@v3")),
 }
 
 

@@ -1,5 +1,6 @@
 """Registrations from files: all that is wrong is told at once, each with file and line."""
 
+import datetime as dt
 import difflib
 import json
 from collections.abc import Iterator
@@ -8,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError
-from gateway.model import JsonObject, Limits, Publisher
-from gateway.registry.fields import FIELDS, LIMITS, Field, key_set, with_defaults
+from gateway.model import Certification, JsonObject, Limits, Publisher
+from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, Field, key_set, with_defaults
 from gateway.registry.snapshot import Registry
 from gateway.registry.toml_file import TomlFile, read_toml
+
+TABLES = {"limits": LIMITS, "certification": CERTIFICATION}
+DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def read_registration(path: Path) -> Registration:
     values = with_defaults(FIELDS, file.values)
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     values |= {"limits": Limits(**with_defaults(LIMITS, values["limits"])), "jwks": jwks}
+    values["certification"] = _certification(values["certification"])
     del values["jwks_file"]
     return Registration(Publisher(**values), file)
 
@@ -63,11 +68,11 @@ def read_registration(path: Path) -> Registration:
 def _problems(file: TomlFile) -> Iterator[str]:
     values = file.values
     yield from _check(file, FIELDS, values, "")
-    limits = values.get("limits", {})
-    if isinstance(limits, dict):
-        yield from _check(file, LIMITS, limits, "limits.")
-    else:
-        yield f"{file.at('limits')}: limits must be a table"
+    for name, fields in TABLES.items():
+        if isinstance(values.get(name, {}), dict):
+            yield from _check(file, fields, values[name], f"{name}.") if name in values else ()
+        else:
+            yield f"{file.at(name)}: {name} must be a table"
     if not any(values.get(name) for name in ("secret_sha256", "jwks", "jwks_file")):
         yield f"{file.at('client_id')}: the client cannot authenticate; give secret_sha256, jwks or jwks_file"
     if "jwks" in values and "jwks_file" in values:
@@ -85,7 +90,16 @@ def _check(file: TomlFile, fields: dict[str, Field], values: JsonObject, table: 
             yield f"{file.at(table + name, item)}: {table}{name}: {problem}"
     for name, field in fields.items():
         if field.default is ... and name not in values:
-            yield f"{file.path}:1: the key {name} is missing"
+            yield f"{file.at(table.rstrip('.'))}: the key {table}{name} is missing"
+
+
+def _certification(table: JsonObject | None) -> Certification | None:
+    """The table as a value. It holds up to the end of its last day in UTC."""
+    if table is None:
+        return None
+    day: dt.date = table["valid_until"]
+    midnight = dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()
+    return Certification(table["report"], midnight + DAY, tuple(table["types"]))
 
 
 def _keys(file: TomlFile) -> tuple[JsonObject | None, list[str]]:

@@ -23,12 +23,16 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[Bench]):
-    """One check over a bench. `run` returns where all is well, and raises Failed or Skipped otherwise."""
+    """One check over a bench. `run` returns where all is well, and raises Failed or Skipped otherwise.
+
+    `message_types` are those that it has sent and received, answers apart.
+    """
 
     id: str
     title: str
     requirements: tuple[str, ...]
     run: Callable[[Bench], Awaitable[None]]
+    message_types: tuple[str, ...] = ("RS-EDA",)
 
 
 def expect(condition: object, text: str) -> None:
@@ -61,4 +65,4 @@ async def _run(check: Check[Bench], bench: Bench) -> Result:
     except Exception as error:  # noqa: BLE001 - an answer so wrong that the check breaks on it; never a broken run
         outcome, detail = Outcome.ERROR, f"the check broke on what it saw: {type(error).__name__}: {error}"
     seconds = round(time.monotonic() - begun, 3)
-    return Result(check.id, check.title, check.requirements, outcome, detail, seconds)
+    return Result(check.id, check.title, check.requirements, outcome, detail, seconds, check.message_types)

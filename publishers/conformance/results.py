@@ -19,7 +19,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One check of one run. `detail` says what was seen, expected and to be mended; `seconds` is how long it took."""
+    """One check of one run. `detail` says what was seen, expected and to be mended; `seconds` is how long it took.
+
+    `message_types` are those sent and received in it, answers apart.
+    """
 
     check: str
     title: str
@@ -27,6 +30,7 @@ class Result:
     outcome: Outcome
     detail: str
     seconds: float
+    message_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,18 @@ class Report:
         open_ones = [row for row in self.coverage if row.outcome is Outcome.SKIPPED and not row.optional]
         return "incomplete" if open_ones or not self.results else "passed"
 
+    @property
+    def certifies(self) -> tuple[str, ...]:
+        """The types and versions ("RS-EDA@v3") that the software may send: those sent in a passed check of a passed run."""
+        if self.kind != "software" or self.verdict != "passed":
+            return ()
+        sent = [
+            result.message_types
+            for result in self.results
+            if result.outcome is Outcome.PASSED and any(r.startswith("sender.") for r in result.requirements)
+        ]
+        return tuple(sorted({f"{name}@{self.subject['modelVersion']}" for names in sent for name in names}))
+
     def document(self) -> JsonObject:
         """The report as a JSON object, as `report.json` holds it."""
         return {
@@ -72,6 +88,7 @@ class Report:
             "startedAt": self.started_at,
             "endedAt": self.ended_at,
             "verdict": self.verdict,
+            "certifies": list(self.certifies),
             "counts": counts(self.results),
             "results": [_plain(result) for result in self.results],
             "requirements": [_plain(row) for row in self.coverage],
@@ -82,7 +99,14 @@ def parse(document: JsonObject) -> Report:
     """The report that `document` wrote. Raises ValueError where it is none."""
     try:
         results = tuple(
-            Result(**{**row, "requirements": tuple(row["requirements"]), "outcome": Outcome(row["outcome"])})
+            Result(
+                **{
+                    **row,
+                    "requirements": tuple(row["requirements"]),
+                    "outcome": Outcome(row["outcome"]),
+                    "message_types": tuple(row["message_types"]),
+                }
+            )
             for row in document["results"]
         )
         coverage = tuple(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ from publishers.conformance.results import Report, Result
 from publishers.conformance.server.wire import Client, Target
 
 JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a run's report goes: its folder, the key that signs it, and whether standard output gets it as JSON too."""
+
+    folder: Path
+    signing_key: Path
+    as_json: bool
 
 
 def checked_by() -> dict[str, tuple[str, ...]]:
@@ -53,6 +63,12 @@ def of_sandbox(path: Path, sender: str, recipient: str) -> Target:
         raise typer.BadParameter(f"{path} is no sandbox.json") from None
 
 
+def client_of(client_id: str, secret_variable: str, private_key: Path | None = None) -> Client:
+    """A client of the gateway under test. Raises typer.BadParameter, ValueError and OSError."""
+    key = signature.read_key(private_key) if private_key else None
+    return Client(client_id, secret_in(secret_variable), key)
+
+
 def secret_in(variable: str) -> str:
     """The secret in an environment variable: never an argument, which every user of the machine could read."""
     found = os.environ.get(variable, "")
@@ -75,26 +91,24 @@ def run_and_report(
     subject: JsonObject,
     run: Callable[[Callable[[Result], None]], Coroutine[Any, Any, tuple[Result, ...]]],
     roles: tuple[str, ...],
-    folder: Path,
-    signing_key: Path,
-    *,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Run, show, write and sign; leaves with 0 where the verdict is passed, else 1."""
     try:
-        key = signature.key_at(signing_key)
+        key = signature.key_at(output.signing_key)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    console = Console(stderr=as_json)
+    console = Console(stderr=output.as_json)
     begun = instant()
     results = asyncio.run(run(lambda result: shown.show_result(console, result)))
     made = Report(NAME, VERSION, kind, subject, begun, instant(), results, coverage(results, roles))
-    report.write(folder, made, key)
-    if as_json:
+    report.write(output.folder, made, key)
+    if output.as_json:
         sys.stdout.write(report.rendered(made)[report.REPORT].decode())
     shown.show_verdict(console, made)
     console.print(
-        f"Report: {folder / report.HTML}, signed by the key {signature.thumbprint(key)}", highlight=False
+        f"Report: {output.folder / report.HTML}, signed by the key {signature.thumbprint(key)}",
+        highlight=False,
     )
     raise typer.Exit(0 if made.verdict == "passed" else 1)
 

@@ -38,6 +38,15 @@ class Target:
     foreign: str = "fr.police.conformance"
     max_body: int = 1_048_576
 
+    def about(self) -> dict[str, str]:
+        """The subject of the report."""
+        return {
+            "gateway": self.url,
+            "client": self.client.client_id,
+            "sender": self.sender,
+            "recipient": self.recipient,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+import schemas
 from publishers.conformance import messages
 from publishers.conformance.checks import Check, Skipped, expect
 from publishers.conformance.software.bench import ARRIVES_WITHIN, SoftwareBench, differences
@@ -77,7 +78,13 @@ def check(one: Step) -> Check[SoftwareBench]:
             raise Skipped(f"there is no sample {one.file}")
         await (send if one.role == "sender" else receive)(bench, one)
 
-    return Check(one.id, one.title, (f"{one.role}.official-scripts",), run)
+    return Check(one.id, one.title, (f"{one.role}.official-scripts",), run, message_types(one.content))
+
+
+def message_types(content: JsonObject) -> tuple[str, ...]:
+    """The type of a sample's use case, () where it is none."""
+    known = schemas.ALL_ROOT_KEYS["v3"]
+    return tuple(known[key] for key in content if key in known)
 
 
 async def send(bench: SoftwareBench, one: Step) -> None:

@@ -279,7 +279,7 @@ CHECKS: tuple[Check[SoftwareBench], ...] = (
     Check("retry-after", "Retry-After is heeded", ("sender.retry-after",), retry_after),
     Check("repeated-receipt", "A repeated receipt is a success", ("sender.replay",), replayed),
     Check("refused", "What is refused is not sent again", ("sender.refusal",), refused),
-    Check("order", "A case goes out in order", ("sender.order",), order),
+    Check("order", "A case goes out in order", ("sender.order",), order, ("RS-EDA", "RS-EDA-MAJ")),
     Check("growth-sending", "Unknown members of a receipt are passed over", ("sender.growth",), growth),
     Check("token-renewal", "A token is renewed", ("sender.token-renewal",), renewal),
     Check("token-reuse", "A token is used until it expires", ("sender.token-reuse",), token_reuse),
