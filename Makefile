@@ -46,6 +46,7 @@ bench: install
 
 chaos: install
 	$(BIN)/python -m bench.kill --kills $(KILLS)
+	$(BIN)/python -m bench.chaos --kills $(KILLS)
 
 coverage: install-test
 	$(BIN)/coverage run -m pytest -q

@@ -1,0 +1,72 @@
+"""The quieter checks: the same message at several replicas at one moment, and a rolling restart under load."""
+
+import asyncio
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.chaos import scene as scenes
+from bench.chaos.judge import Finding
+from bench.chaos.play import REPLICAS, Wanted, drained, opened
+from bench.chaos.senders import Senders
+
+WIDE = tuple(scenes.WIDE.items())
+RETRIABLE = frozenset({"ConnectError", "ReadError", "WriteError", "RemoteProtocolError"})
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """`several_ids`: messages that were given more than one receipt id; `first`: how many answers were a 202."""
+
+    several_ids: int
+    first: int
+    finding: Finding
+
+
+async def same_message(folder: Path, times: int) -> Same:
+    """Send each of `times` messages through all replicas at the same moment."""
+    async with opened(folder, Wanted(core_fails=0.0, limits=WIDE)) as stage:
+        senders = Senders(stage.scene, stage.http, 0, 0)
+        await senders.run()
+        sender, peer = stage.scene.publishers[:2]
+        await senders.token(sender, stage.scene.replicas[0])
+        several = first = 0
+        receipts = []
+        for number in range(times):
+            body = senders.body(sender, peer, f"same-{number:04d}", f".{number:04d}")
+            answers = await asyncio.gather(*(senders.post(sender, body, r) for r in stage.scene.replicas))
+            several += len({answer.json()["id"] for answer in answers}) > 1
+            first += sum(answer.status_code == 202 for answer in answers)
+            receipts.append({"lane": str(number), "index": 0, "recipient": peer.id, **answers[0].json()})
+        return Same(several, first, await drained(stage, senders, receipts))
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """`failed` counts the answers that a client could not simply repeat at another replica."""
+
+    restarts: int
+    tries: Counter[str]
+    failed: int
+    finding: Finding
+
+
+async def rolling_restart(folder: Path, messages: int, cases: int) -> Rolled:
+    """SIGTERM, wait and start again, one replica after the other, while publishers send."""
+    async with opened(folder, Wanted(core_fails=0.0, limits=WIDE)) as stage:
+        senders = Senders(stage.scene, stage.http, cases, messages // cases)
+        senders.pause = REPLICAS * 6.0 / (messages / cases)
+        sending = asyncio.create_task(senders.run())
+        for number in range(REPLICAS):
+            await stage.gateways.end(number, signal.SIGTERM)
+            stage.gateways.start(number)
+            await stage.gateways.ready(stage.http, number)
+        under_load = not sending.done()
+        senders.pause = 0.0
+        await sending
+        finding = await drained(stage, senders, senders.kept())
+    failed = sum(
+        count for name, count in senders.tries.items() if name not in RETRIABLE and name not in {"200", "202"}
+    )
+    return Rolled(REPLICAS if under_load else 0, senders.tries, failed, finding)
