@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
+import promql_parser
 import pytest
 import yaml
 from prometheus_client import generate_latest
@@ -55,12 +57,11 @@ def environment(manifests: list[Manifest]) -> dict[str, str]:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_manifest_fits_its_schema(overlay: str) -> None:
-    validate = pytest.importorskip("kubernetes_validate")
     for manifest in rendered(overlay):
         if manifest["apiVersion"] == "route.openshift.io/v1":
             assert set(manifest["spec"]) == {"host", "to", "port", "tls"}
             continue
-        validate.validate(manifest, validate.latest_version(), strict=True)
+        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -189,8 +190,7 @@ def test_an_alert_asks_for_metrics_that_are_there(rule: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
 def test_an_alert_is_promql(rule: dict[str, Any]) -> None:
-    promql = pytest.importorskip("promql_parser")
-    promql.parse(rule["expr"])
+    promql_parser.parse(rule["expr"])
 
 
 def test_the_image_writes_to_its_volume_only() -> None:
