@@ -1,10 +1,8 @@
 """The gateway as one running whole: opened in order, served, and closed in reverse."""
 
 import asyncio
-import contextlib
 import gc
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,14 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import desk
 from gateway.app import create_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
 from gateway.errors import ConfigurationError
-from gateway.forward import Forwarder, ForwardPolicy, Way
 from gateway.oauth2 import (
     AuthorizationService,
     Client,
@@ -36,14 +32,13 @@ from gateway.quota import Quota, UrgentCases
 from gateway.registry import Registry, RegistryHolder
 from gateway.registry import load as load_registry
 from gateway.runtime import Runtime
+from gateway.server import Protocol, Server
 from gateway.settings import Settings, require_complete
 from gateway.store import open_store
+from gateway.workers import at_work
 
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
-DAY = 86_400.0
-MAX_HEAD = 65_536  # bytes of a request's line and headers, and of what comes with them in one piece
-SWEEP_SECONDS = 60.0  # between two sweeps of contents past their retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,73 +76,10 @@ async def running(
             settings.base_url, keys.signing, find_client, remember, now, settings.access_token_seconds
         )
         runtime = Runtime(settings, registry, quota, urgent_cases, guard, authorization, store, now)
-        async with _workers(runtime, core):
+        async with at_work(runtime, core):
             yield runtime
     finally:
         await store.close()
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request heads are bounded: neither uvicorn nor its parser asks how long one grows."""
-
-    _head: int | None = 0  # bytes received of the current head, None while a body is read
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes from the socket; a head over MAX_HEAD is answered with 400 and the connection closed."""
-        if self._head is not None:
-            self._head += len(data)
-        super().data_received(data)
-        if self._head is not None and self._head > MAX_HEAD:
-            self._head = None
-            self.send_400_response("The head of the request is too large.")
-
-    def on_headers_complete(self) -> None:
-        """The head is read."""
-        self._head = None
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The next request begins."""
-        self._head = 0
-        super().on_message_complete()
-
-
-class Server(uvicorn.Server):
-    """A server that tells the gateway when it begins to stop, so that nobody waits for what will not come."""
-
-    def __init__(self, config: uvicorn.Config, before_stop: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._before_stop = before_stop
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop as uvicorn does."""
-        self._before_stop()
-        await super().shutdown(sockets)
-
-
-@asynccontextmanager
-async def _workers(runtime: Runtime, core: Core) -> AsyncIterator[None]:
-    made = runtime.settings
-    policy = ForwardPolicy(made.forward_concurrency, made.retry_base, made.retry_max)
-    forwarder = Forwarder(Way(runtime.store, core, runtime.registry, policy, runtime.now))
-    forwarding, sweeping = asyncio.create_task(forwarder.run()), asyncio.create_task(_sweep(runtime))
-    try:
-        yield
-    finally:
-        sweeping.cancel()
-        forwarder.stop()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(forwarding, made.stop_grace / 2)
-
-
-async def _sweep(runtime: Runtime) -> None:
-    """Erase health data that is past its retention, for as long as the gateway runs."""
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        try:
-            await runtime.store.erase(runtime.now() - runtime.settings.retention_days * DAY)
-        except Exception as error:  # noqa: BLE001 - the next sweep tries again
-            log.error("erase_failed", exc_info=error)
 
 
 @asynccontextmanager

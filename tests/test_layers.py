@@ -41,6 +41,7 @@ FLOORS = [
         "gateway.edge",
     ],
     ["gateway.app"],
+    ["gateway.workers", "gateway.server"],
     ["gateway.service", "gateway.operator", "gateway.files"],
     ["gateway.checks"],
     ["publishers.sandbox", "publishers.conformance"],
