@@ -30,17 +30,21 @@ OPERATIONS = 200  # of each kind in one round
 AT_ONCE = 32
 BODY = b"x" * 2_900
 PUBLISHERS = 20
+MONTH = 30 * 86_400.0  # seconds over which the stored messages came
+FIRST = int((NOW - MONTH) * 1e6)  # numbers are microseconds
 FILL_SQLITE = f"""
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
-INSERT INTO messages SELECT i, printf('%016x%016x', i, i), 'p' || (i % {PUBLISHERS}), 'fr.health.samu440_old' || i,
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count),
+m(i, seq) AS (SELECT i, {FIRST} + i * :step FROM n)
+INSERT INTO messages SELECT seq, printf('%016x%016x', seq, seq), 'p' || (i % {PUBLISHERS}), 'fr.health.samu440_old' || i,
     zeroblob(32), 'application/json', 'RS-EDA', 'v3', 'fr.health.samu440', 'fr.health.samu750', 'case' || i, '', 0,
-    'ordinary', 1, {NOW - 100_000}, {NOW}, 'fr.health.samu750' || char(9) || 'case' || i, i, 'forwarded', 1, NULL FROM n;
+    'ordinary', 1, {NOW - 100_000}, {NOW}, 'fr.health.samu750' || char(9) || 'case' || i, seq, 'forwarded', 1, NULL FROM m;
 """
 FILL_POSTGRES = f"""
-INSERT INTO messages SELECT i, lpad(to_hex(i), 16, '0') || lpad(to_hex(i), 16, '0'), 'p' || (i % {PUBLISHERS}),
+INSERT INTO messages SELECT seq, lpad(to_hex(seq), 16, '0') || lpad(to_hex(seq), 16, '0'), 'p' || (i % {PUBLISHERS}),
     'fr.health.samu440_old' || i, decode(repeat('00', 32), 'hex'), 'application/json', 'RS-EDA', 'v3',
     'fr.health.samu440', 'fr.health.samu750', 'case' || i, '', false, 'ordinary', true, {NOW - 100_000}, {NOW},
-    'fr.health.samu750' || chr(9) || 'case' || i, 'forwarded', 1 FROM generate_series(1, $1::bigint) i
+    'fr.health.samu750' || chr(9) || 'case' || i, 'forwarded', 1
+FROM (SELECT i, {FIRST} + i * $2::bigint AS seq FROM generate_series(1, $1::bigint) i) m
 """
 
 
@@ -60,11 +64,16 @@ class Growth:
         return self.many / self.few
 
 
+def step(count: int) -> int:
+    """Microseconds between two of so many stored messages."""
+    return int(MONTH * 1e6) // (count + 1)
+
+
 def fill_sqlite(path: Path, count: int) -> None:
     """Finished messages in a closed database."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA synchronous = OFF")
-    connection.execute(FILL_SQLITE, {"count": count})
+    connection.execute(FILL_SQLITE, {"count": count, "step": step(count)})
     connection.execute("INSERT INTO contents SELECT seq, ? FROM messages", (BODY,))
     connection.execute("INSERT INTO steps SELECT seq, 1, 'forwarded', received_at, '' FROM messages")
     connection.commit()
@@ -77,12 +86,12 @@ def fill_sqlite(path: Path, count: int) -> None:
 async def fill_postgres(url: str, count: int) -> None:
     """Finished messages in a database that has its tables."""
     connection = await asyncpg.connect(url)
-    await connection.execute(FILL_POSTGRES, count)
+    await connection.execute(FILL_POSTGRES, count, step(count))
     await connection.execute("INSERT INTO contents SELECT seq, received_at, $1 FROM messages", BODY)
     await connection.execute(
         "INSERT INTO steps (message, step, at, detail) SELECT seq, 'forwarded', received_at, '' FROM messages"
     )
-    await connection.execute("SELECT setval('numbers', $1)", count + 1)
+    await connection.execute("SELECT setval('numbers', $1)", int(NOW * 1e6))
     await connection.execute("VACUUM ANALYZE")
     await connection.execute("CHECKPOINT")
     await connection.close()
@@ -124,10 +133,12 @@ class Subject:
     async def look_ups(self) -> None:
         """Look up OPERATIONS of the old messages, spread over all."""
         numbers = iter(range(1, self._stored + 1, max(1, self._stored // OPERATIONS)))
+        gap = step(self._stored)
 
         async def look() -> None:
             for i in numbers:
-                assert await self.store.get(f"p{i % PUBLISHERS}", f"{i:016x}{i:016x}") is not None
+                seq = FIRST + i * gap
+                assert await self.store.get(f"p{i % PUBLISHERS}", f"{seq:016x}{seq:016x}") is not None
 
         await asyncio.gather(*(look() for _ in range(AT_ONCE)))
 

@@ -292,6 +292,29 @@ async def test_a_rare_filter_gives_short_pages_and_a_cursor_instead_of_a_long_se
         assert pages == [[], [], [rare.id]]
 
 
+async def test_pages_go_back_over_silent_months(tmp_path: Path) -> None:
+    hour = 2**reads.HOUR / 1e6  # seconds
+    async with opened(tmp_path) as store:
+        old = await store.enqueue(submission(0), NOW - 2 * reads.HOURS * hour)
+        new = await store.enqueue(submission(1), NOW)
+        await store.enqueue(submission(2, publisher_id="east"), NOW - 5 * reads.HOURS * hour)
+        pages: list[list[str]] = []
+        cursor = None
+        while not pages or cursor:
+            page, cursor = await store.list_messages("north", cursor=cursor, limit=1)
+            pages.append([receipt.id for receipt in page])
+        assert [receipt_id for page in pages for receipt_id in page] == [new.id, old.id]
+        assert len(pages) < 8
+
+
+async def test_pages_are_read_by_an_index_of_hours(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        plan = writer(store).execute(f"EXPLAIN QUERY PLAN {reads.LOOK}", (0, "north", 1, 10)).fetchall()
+        assert any(
+            "USING COVERING INDEX messages_by_hour (<expr>=? AND publisher_id=?" in row[3] for row in plan
+        )
+
+
 def test_fresh_messages_are_kept_within_a_bound() -> None:
     fresh = FreshMessages(100)
     for n, size in enumerate((60, 50, 40)):

@@ -10,8 +10,13 @@ from gateway.errors import ConfigurationError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 1
-# a file made before this index was known gets it when it is opened
-RESOURCES_TOLD = "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'"
+# a file made before these were known gets them when it is opened
+LATER = (
+    "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'",
+    # the hour first: what arrives together is written together, however many messages and publishers there are
+    "CREATE INDEX IF NOT EXISTS messages_by_hour ON messages (seq >> 32, publisher_id)",
+    "DROP INDEX IF EXISTS messages_by_publisher",
+)
 SCHEME = "sqlite:///"
 CACHE = 65_536  # KiB of pages in memory
 CHECKPOINT = 1_000  # pages in the write-ahead log before they are moved into the file
@@ -99,4 +104,5 @@ def _require_schema(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN; {SCHEMA.read_text()} COMMIT;")
     elif version != VERSION:
         raise ConfigurationError(f"{path}: the database has schema version {version}; {VERSION} is expected.")
-    connection.execute(RESOURCES_TOLD)
+    for statement in LATER:
+        connection.execute(statement)

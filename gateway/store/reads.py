@@ -3,11 +3,17 @@
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from typing import Any
 
 from gateway.model import Delivery, InboxItem, Receipt, Step, Submission
 from gateway.store import rows
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
+
+HOUR = 32  # a message's hour is its number without so many bits: 2^32 microseconds, some 72 minutes
+HOURS = 2_000  # that one call of `list_messages` looks at
+OWN = f"FROM messages WHERE seq >> {HOUR} = ? AND publisher_id = ? AND seq < ?"
+LOOK = f"SELECT count(*), min(seq) FROM (SELECT seq {OWN} ORDER BY seq DESC LIMIT ?)"  # noqa: S608 - constant
 
 
 def pending(connection: sqlite3.Connection) -> list[tuple[Entry, float | None]]:
@@ -64,21 +70,32 @@ def list_messages(
 ) -> tuple[list[Receipt], str | None]:
     """One page of receipts, newest first; `filters` are columns and the values asked for."""
     before = rows.seq_before(cursor)
-    oldest_looked_at = connection.execute(
-        "SELECT seq FROM messages WHERE publisher_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-        (publisher_id, before, scan - 1),
-    ).fetchone()
-    last = 0 if oldest_looked_at is None else oldest_looked_at[0]
     wanted = "".join(f" AND {column} = ?" for column in filters)
-    page = connection.execute(
-        f"SELECT seq, {rows.RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
-        f" WHERE publisher_id = ? AND seq < ? AND seq >= ?{wanted} ORDER BY seq DESC LIMIT ?",
-        (publisher_id, before, last, *filters.values(), limit + 1),
-    ).fetchall()
-    receipts = [rows.receipt(row[1:]) for row in page[:limit]]
-    if len(page) > limit:
-        return receipts, str(page[limit - 1][0])
-    return receipts, str(last) if last else None
+    page: list[tuple[Any, ...]] = []
+    hours = _hours(connection, before)
+    for hour in hours[:HOURS]:
+        own = hour, publisher_id, before
+        looked_at, last = connection.execute(LOOK, (*own, scan)).fetchone()
+        if not looked_at:
+            continue
+        page += connection.execute(
+            f"SELECT seq, {rows.RECEIPT} {OWN} AND seq >= ?{wanted} ORDER BY seq DESC LIMIT ?",
+            (*own, last, *filters.values(), limit + 1 - len(page)),
+        ).fetchall()
+        if len(page) > limit:
+            return [rows.receipt(row[1:]) for row in page[:limit]], str(page[limit - 1][0])
+        scan -= looked_at
+        if not scan:
+            return [rows.receipt(row[1:]) for row in page], str(last)
+    later = hours[HOURS:]
+    return [rows.receipt(row[1:]) for row in page], str((later.start + 1) << HOUR) if later else None
+
+
+def _hours(connection: sqlite3.Connection, before: int) -> range:
+    """The hours that have messages before this number, newest first; empty ones among them."""
+    statement = "SELECT (SELECT min(seq) FROM messages), (SELECT max(seq) FROM messages WHERE seq < ?)"
+    oldest, newest = connection.execute(statement, (before,)).fetchone()
+    return range(0) if newest is None else range(newest >> HOUR, (oldest >> HOUR) - 1, -1)
 
 
 def inbox(connection: sqlite3.Connection, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:

@@ -27,7 +27,6 @@ CREATE TABLE messages (
     next_at REAL                     -- when the next attempt is due, NULL = at once
 );
 CREATE UNIQUE INDEX messages_by_distribution ON messages (distribution_id, publisher_id);
-CREATE INDEX messages_by_publisher ON messages (publisher_id);
 CREATE INDEX messages_pending ON messages (position) WHERE status = 'received';
 CREATE INDEX messages_dead ON messages (seq) WHERE status = 'dead';
 
