@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +26,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, steps, translation, validation
-from bench.servers import KINDS
+from bench import load, replicas, steps, translation, validation
+from bench.servers import CORE, KINDS
 
 RESULTS = Path(__file__).with_name("results.json")
 PORT = 8490
@@ -33,7 +35,7 @@ RATIOS = {
     "accept_bare": ("accept", "bare"),
     "accept_floor": ("accept", "floor"),
     "pipeline_bare": ("pipeline", "bare"),
-    "forward": None,
+    "forward": ("proxy_cpu_us", "forward_cpu_us"),  # messages per CPU-second: the core is no part of it
     "validate": ("validate", "validate_peer"),
     "translate": (translation.CONVERSION, "bare"),
     "cpu_two_replicas": None,
@@ -54,24 +56,35 @@ class Measured:
 
 def measure(kind: str, seconds: float) -> Measured:
     """One server, warmed up and then loaded. Raises RuntimeError where a request was not answered 2xx."""
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        with (folder / "log").open("wb") as log:
-            command = [sys.executable, "-m", "bench.servers", kind, "--port", str(PORT), "--data", name]
-            server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        if kind in {"forward", "proxy"}:
+            stack.enter_context(_server(CORE, PORT + 1, folder, load.LOAD_CORE))
+        pid, token = stack.enter_context(_server(kind, PORT, folder, 0))
+        return _loaded(kind, pid, token, seconds, folder)
+
+
+@contextmanager
+def _server(kind: str, port: int, folder: Path, processor: int) -> Iterator[tuple[int, str]]:
+    """A server's process id and an access token for it."""
+    command = [sys.executable, "-m", "bench.servers", kind, "--port", str(port), "--data", str(folder)]
+    command += ["--core", str(processor)]
+    with (
+        (folder / f"log-{kind}").open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as server,
+    ):
         try:
             assert server.stdout is not None
             line = server.stdout.readline()
             if not line:
-                raise RuntimeError(f"{kind} does not start: {(folder / 'log').read_text()[-2000:]}")
-            return _loaded(kind, server.pid, orjson.loads(line)["token"], seconds, folder)
+                raise RuntimeError(f"{kind} does not start: {(folder / f'log-{kind}').read_text()[-2000:]}")
+            yield server.pid, orjson.loads(line)["token"]
         finally:
             server.kill()
-            server.wait()
 
 
 def _loaded(kind: str, pid: int, token: str, seconds: float, folder: Path) -> Measured:
-    forwards = kind in {"pipeline", "client"}
+    forwards = kind in {"pipeline", "client", "forward"}
     warm = load.run(PORT, token, 1, folder)
     if forwards:
         _drained(warm.requests)
@@ -180,6 +193,8 @@ def main() -> int:
         return 1
     found = figures(runs) | translation.figures(wanted.rounds) | validation.figures()
     told = ratios(found)
+    replicas_found, told["cpu_two_replicas"] = replicas.figures(wanted.rounds, wanted.seconds)
+    found |= replicas_found
     show(found, told)
     if not wanted.no_steps:
         steps.main()

@@ -5,6 +5,9 @@
     accept    the gateway's POST /v1/messages; nothing is forwarded
     pipeline  the gateway; accepted messages are translated and checked, and handed to a core that says yes at once
     client    as pipeline, with the HTTP client towards the core over a transport that answers 200 at once
+    forward   as pipeline, to a core at the next port by the gateway's HTTP client
+    proxy     Starlette: posts the body to that core by the same client and transport, answers 202
+    core      Starlette: the core of these two, answers 200
 
 All on uvicorn (uvloop, httptools), SQLite with synchronous=FULL, log lines as in production. Prints one JSON line with
 an access token once it serves.
@@ -37,7 +40,7 @@ from bench.message import RECIPIENT, SENDER
 from gateway import service
 from gateway.app import create_app
 from gateway.core import Core
-from gateway.core.fhir import FhirCore
+from gateway.core.fhir import MEDIA_TYPE, FhirCore, http_client
 from gateway.model import Limits, Publisher
 from gateway.oauth2 import CoreClient, SigningKeys, generate_signing_keys
 from gateway.oauth2.tokens import access_token
@@ -47,7 +50,9 @@ from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.store.commit import GroupCommit
 
-KINDS = ("bare", "floor", "accept", "pipeline", "client")
+KINDS = ("bare", "floor", "accept", "pipeline", "client", "forward", "proxy")
+CORE = "core"
+CORE_PATH = "/fhir/$process-message"
 WIDE = Limits(10**6, 10**8, 10**9, 10**4)
 PUBLISHER = Publisher(
     "bench", "Bench", "bench", (SENDER,), (SENDER, RECIPIENT), ("message.send", "message.read", "inbox.read"),
@@ -127,25 +132,53 @@ def floor(data: Path) -> ASGIApp:
     return Starlette(routes=[Route("/v1/messages", endpoint, methods=["POST"])])
 
 
+def proxy(core: str) -> ASGIApp:
+    """The least that hands the body on: nothing is checked, kept or tried again."""
+    client = http_client(10.0)
+    headers = {"Content-Type": MEDIA_TYPE, "Authorization": "Bearer a-token"}
+
+    async def endpoint(request: Request) -> Response:
+        answer = await client.post(core + CORE_PATH, content=await request.body(), headers=headers)
+        return Response(RECEIPT, 202 if answer.is_success else 502, media_type="application/json")
+
+    return Starlette(routes=[Route("/v1/messages", endpoint, methods=["POST"])])
+
+
+def core_app() -> ASGIApp:
+    """A core that has every Bundle."""
+
+    async def endpoint(request: Request) -> Response:
+        await request.body()
+        return Response(b"{}", 200, media_type=MEDIA_TYPE)
+
+    return Starlette(routes=[Route(CORE_PATH, endpoint, methods=["POST"])])
+
+
 def use_case_schema() -> Any:
     """The JSON Schema of RS-EDA's use case."""
     return orjson.loads(schemas.file("RS-EDA", "v3.schema.json").read_bytes())
 
 
-def core_of(kind: str) -> Core:
-    """The core behind a kind of server."""
+def core_of(kind: str, core: str = "") -> Core:
+    """The core behind a kind of server; `core` is the URL of a real one."""
+    if kind == "forward":
+        return FhirCore(http_client(10.0), core + CORE_PATH.rpartition("/")[0], OneToken(), time.time)
     if kind == "client":
         return FhirCore(httpx.AsyncClient(transport=Always()), "http://core.test/fhir", OneToken(), time.time)
     return YesCore() if kind == "pipeline" else SilentCore()
 
 
 @asynccontextmanager
-async def gateway(kind: str, data: Path, signing: SigningKeys) -> AsyncIterator[Runtime]:
-    """A whole gateway with one publisher of wide quotas."""
-    settings = Settings(base_url=ISSUER, database_url=f"sqlite:///{data / 'gateway.db'}", stop_grace=0.1)
+async def gateway(
+    kind: str, data: Path, signing: SigningKeys, database: str = "", core: str = ""
+) -> AsyncIterator[Runtime]:
+    """A whole gateway with one publisher of wide quotas, on SQLite in `data` where no database is named."""
+    settings = Settings(
+        base_url=ISSUER, database_url=database or f"sqlite:///{data / 'gateway.db'}", stop_grace=0.1
+    )
     keys = service.Keys(signing, CoreClient("national-core", {"keys": []}))
     async with service.running(
-        settings, RegistryHolder(Registry.of([PUBLISHER])), keys, core_of(kind)
+        settings, RegistryHolder(Registry.of([PUBLISHER])), keys, core_of(kind, core)
     ) as runtime:
         yield runtime
 
@@ -163,16 +196,20 @@ def token_for_bench(signing: SigningKeys) -> str:
     )
 
 
-async def serve(kind: str, port: int, data: Path) -> None:
+async def serve(kind: str, port: int, data: Path, database: str = "") -> None:
     """Serve until interrupted."""
-    signing = generate_signing_keys()
+    signing, core = generate_signing_keys(), f"http://127.0.0.1:{port + 1}"
     async with contextlib.AsyncExitStack() as stack:
         if kind == "bare":
             app = bare()
+        elif kind == CORE:
+            app = core_app()
+        elif kind == "proxy":
+            app = proxy(core)
         elif kind == "floor":
             app = floor(data)
         else:
-            app = create_app(await stack.enter_async_context(gateway(kind, data, signing)))
+            app = create_app(await stack.enter_async_context(gateway(kind, data, signing, database, core)))
         config = uvicorn.Config(
             app, port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False,
             lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False,
@@ -189,15 +226,16 @@ async def serve(kind: str, port: int, data: Path) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.servers", description=__doc__)
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=(*KINDS, CORE))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--database", default="", help="where a gateway is not to use SQLite")
     parser.add_argument("--core", type=int, default=0, help="the processor core to run on")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {wanted.core})
     configure_logging("info")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):
-        runner.run(serve(wanted.kind, wanted.port, wanted.data))
+        runner.run(serve(wanted.kind, wanted.port, wanted.data, wanted.database))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import asyncpg
 
+from bench import postgres
 from gateway.store import Store, open_store
-from tests.postgres_server import PostgresServer, started
 from tests.store_samples import NOW, submission
 
 FEW = 1_000
@@ -178,7 +178,7 @@ async def sqlite_growth(messages: int) -> list[Growth]:
         return await compare("sqlite", (urls[0], urls[1]), messages)
 
 
-async def postgres_growth(server: PostgresServer, messages: int) -> list[Growth]:
+async def postgres_growth(server: postgres.Server, messages: int) -> list[Growth]:
     """PostgreSQL, a server of its own with its defaults."""
     urls = (server.fresh(), server.fresh())
     for url, count in zip(urls, (FEW, messages), strict=True):
@@ -193,7 +193,7 @@ def measured(kind: str, messages: int) -> Iterator[list[Growth]]:
     if kind == "sqlite":
         yield asyncio.run(sqlite_growth(messages))
         return
-    with started() as server:
+    with postgres.server() as server:
         yield asyncio.run(postgres_growth(server, messages))
 
 

@@ -187,6 +187,30 @@ def erase(
     raise typer.Exit(1 if done.left else 0)
 
 
+@cli.command()
+def webhooks(
+    enable: Annotated[
+        str, typer.Option("--enable", metavar="PUBLISHER", help="Call its webhook again, which answered 410.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the publishers' webhooks: how many events wait, since when, and which answered 410 and are not called any more."""
+    made = settings.load(os.environ)
+    if enable:
+        was_disabled = asyncio.run(operator.enable_webhook(made, enable))
+        typer.echo(f"{enable} is enabled again" if was_disabled else f"{enable} was not disabled")
+        raise typer.Exit(0 if was_disabled else 1)
+    endpoints = asyncio.run(operator.webhooks(made))
+    if as_json:
+        show_json(endpoints)
+        return
+    table = Table("publisher", "url", "waiting", "oldest", "attempts", "disabled at")
+    for one in endpoints:
+        names = ("publisher", "url", "waiting", "oldest", "attempts", "disabledAt")
+        table.add_row(*("" if one[name] is None else str(one[name]) for name in names))
+    Console().print(table)
+
+
 def require_version(model_version: str) -> None:
     """Wrong use where the model version does not exist."""
     if model_version not in schemas.VERSIONS:

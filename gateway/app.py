@@ -27,6 +27,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/messages/{id}", messages.read_message),
     ("GET", "/v1/quota", messages.read_quota),
     ("POST", "/core/$process-message", deliver.process_message),
+    ("GET", "/.well-known/webhook-keys", pages.webhook_keys),
     ("GET", "/openapi.yaml", pages.openapi_yaml),
     ("GET", "/openapi.json", pages.openapi_json),
     ("GET", "/docs", pages.docs),

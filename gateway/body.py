@@ -11,7 +11,7 @@ READ_SECONDS = 30.0  # a body that takes longer is a stalled client's
 DRAIN_SECONDS = 10.0
 
 
-async def read_body(request: Request, limit: int, max_drain: int) -> bytes:
+async def read_body(request: Request, limit: int, max_drain: int, seconds: float = READ_SECONDS) -> bytes:
     """The whole body, at most `limit` bytes. Raises Refused (413) where it is larger or does not come in time.
 
     A body over the limit is read and thrown away up to `max_drain` bytes, so that the client sees the answer; beyond
@@ -23,7 +23,7 @@ async def read_body(request: Request, limit: int, max_drain: int) -> bytes:
     kept: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(DRAIN_SECONDS if declared > limit else READ_SECONDS):
+        async with asyncio.timeout(DRAIN_SECONDS if declared > limit else seconds):
             more = True
             while more:
                 message = await request.receive()

@@ -15,7 +15,7 @@ from gateway.body import read_body
 from gateway.conversion import HEALTH, Converted, convert, other_type
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
+from gateway.model import Delivery, JsonObject, Message, Publisher, Status, Submission
 from gateway.observability import DELIVERED, log
 from gateway.runtime import Runtime, identify
 
@@ -23,7 +23,7 @@ SCOPE = "core.deliver"
 OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
 TOLD = 20  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
-TOLD = 20  # RC-RI of a case in which a status looks for its resource, the newest
+EXPIRED = frozenset({400, 500})  # Hub Santé: expired before routing, or in the recipient's queue
 
 
 async def process_message(runtime: Runtime, request: Request) -> Response:
@@ -42,13 +42,7 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     for one in (delivery, *further):  # their ids tell what is there already when the core comes again
         await runtime.store.deposit(one, runtime.now())  # 503
     if message.message_type in facts.REFERENCES:
-        await runtime.store.mark_acknowledged(
-            delivery.refers_to,
-            delivery.sender,
-            delivery.recipient,
-            runtime.now(),
-            f"{message.message_type} {delivery.distribution_id}",
-        )
+        await note_answer(runtime, message)
     return delivered(runtime, delivery)
 
 
@@ -135,6 +129,7 @@ def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, 
         facts.refers_to(message),
         now,
         (*lost, *written.lost),
+        notify=bool(publisher.webhook),
     )
 
 
@@ -159,6 +154,19 @@ async def tell_the_sender(runtime: Runtime, message: Message, refusal: Refused) 
     log.error(
         "message_undeliverable", distribution_id=envelope.distribution_id, message_type=message.message_type
     )
+
+
+async def note_answer(runtime: Runtime, answer: Message) -> None:
+    """Note with the message that is answered: what its recipient said, or that the Hub could not deliver it."""
+    envelope, answered, now = answer.envelope, facts.refers_to(answer), runtime.now()
+    detail = f"{answer.message_type} {envelope.distribution_id}"
+    if envelope.sender_id != answers.HUB_ID:
+        await runtime.store.mark_acknowledged(answered, envelope.sender_id, envelope.address, now, detail)
+        return
+    code = answer.body.get("errorCode")
+    number = code.get("statusCode") if isinstance(code, dict) else None
+    status = Status.EXPIRED if number in EXPIRED else Status.REJECTED
+    await runtime.store.mark_undelivered(answered, envelope.address, status, now, f"{detail} ({number})")
 
 
 def delivered(runtime: Runtime, delivery: Delivery) -> Response:

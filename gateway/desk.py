@@ -18,7 +18,7 @@ import orjson
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.model import JsonObject, iso
 from gateway.observability import log
-from gateway.store import DeadLetter, Store
+from gateway.store import DeadLetter, Endpoint, Store
 
 SCHEME = "sqlite:///"
 MAX_LINE = 1_048_576  # bytes of an order; an answer may be longer
@@ -40,6 +40,10 @@ async def perform(store: Store, order: JsonObject, now: float) -> JsonObject:
         case "erase":
             done = await store.erase_case(order["case"], now, unread=order["unread"])
             return {"erased": done.erased, "left": done.left}
+        case "webhooks":
+            return {"endpoints": [_endpoint(one) for one in await store.events.endpoints()]}
+        case "enable-webhook":
+            return {"enabled": await store.events.enable(order["publisher"])}
         case unknown:
             raise KeyError(unknown)
 
@@ -120,6 +124,17 @@ async def _answer(store: Store, line: bytes, now: float) -> JsonObject:
         return {"problem": " ".join(issue.diagnostics for issue in error.issues)}
     log.info("operator_order", order=order["do"])
     return done
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "publisher": endpoint.publisher_id,
+        "waiting": endpoint.waiting,
+        "oldest": None if endpoint.oldest is None else iso(endpoint.oldest),
+        "attempts": endpoint.attempts,
+        "disabledAt": None if endpoint.disabled_at is None else iso(endpoint.disabled_at),
+        "disabledUrl": endpoint.disabled_url,
+    }
 
 
 def _letter(letter: DeadLetter) -> dict[str, Any]:

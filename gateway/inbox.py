@@ -30,7 +30,8 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
     cursor = integer(request, "cursor", 0, 0, MAX_CURSOR)
     items = await runtime.store.read_inbox(publisher.id, cursor, limit)
     if not items and wait:
-        await runtime.store.wait_inbox(publisher.id, cursor, wait)
+        with runtime.readers.room(publisher):  # 429
+            await runtime.store.wait_inbox(publisher.id, cursor, wait)
         items = await runtime.store.read_inbox(publisher.id, cursor, limit)
     page = {
         "items": [item_json(item) for item in items],

@@ -1,6 +1,6 @@
 """The values that walk through the gateway. Frozen, no behaviour beyond reading themselves, no import of ours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -97,6 +97,7 @@ class Publisher:
         "direct"  # what the other side (health, fire) sends: as it is, or "convert": in the types of its own
     )
     certification: Certification | None = None
+    webhook: str = ""  # the URL that is told of new inbox items, "" = none
 
     def certified(self, now: float) -> tuple[str, ...]:
         """The types and versions ("RS-EDA@v3") that it is certified for at `now`, POSIX seconds; none once expired."""
@@ -173,6 +174,8 @@ class Delivery:
     refers_to: str
     received_at: float
     loss: tuple[JsonObject, ...] = ()
+    # whether its publisher's webhook is told; no part of the item
+    notify: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,22 @@ CORE_CIRCUIT = Gauge(
     "1 while the core is held to be down and only probes go to it",
     registry=METRICS,
 )
+WEBHOOKS = Counter("gateway_webhooks", "Webhooks by what came of an attempt", ["result"], registry=METRICS)
+WEBHOOKS_WAITING = Gauge(
+    "gateway_webhooks_waiting", "Inbox items of which webhooks are to tell", registry=METRICS
+)
+WEBHOOKS_DISABLED = Gauge(
+    "gateway_webhooks_disabled", "Webhooks that answered 410 and are not called any more", registry=METRICS
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",
+    registry=METRICS,
+)
+QUOTA_SHARED = Gauge(
+    "gateway_quota_shared",
+    "1 while quotas are counted together with the other replicas, 0 while this replica counts for itself",
+    ["server"],
     registry=METRICS,
 )
 

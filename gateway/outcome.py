@@ -1,5 +1,7 @@
 """Issues as a FHIR R4 OperationOutcome, and as RFC 9457 problem details with the same facts."""
 
+import re
+
 from gateway.errors import Issue
 from gateway.model import JsonObject
 from gateway.reference import link
@@ -9,6 +11,7 @@ PROBLEM = "application/problem+json"
 DEFAULT_BASE = "https://hub-fhir.example/fhir"
 DEFAULT_SITE = "http://localhost:8400"
 HUB_SYSTEM = "/CodeSystem/hub-error"
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def operation_outcome(
@@ -78,5 +81,5 @@ def _issue(issue: Issue, base: str, site: str) -> JsonObject:
 
 def _fhir_text(text: str) -> str:
     # FHIR's string has no control characters but tab, line feed and return, and is never blank
-    clean = "".join(c if c >= " " or c in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for c in text).strip()
+    clean = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).strip()
     return clean or "(blank)"

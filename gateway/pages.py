@@ -17,6 +17,7 @@ from gateway.observability import METRICS
 from gateway.runtime import Runtime
 
 OPENAPI = Path(__file__).parent.parent / "openapi"
+KEYS_FRESH = "max-age=300"
 
 
 async def live(_runtime: Runtime, _request: Request) -> Response:
@@ -25,17 +26,29 @@ async def live(_runtime: Runtime, _request: Request) -> Response:
 
 
 async def ready(runtime: Runtime, _request: Request) -> Response:
-    """`GET /health/ready`: messages can be stored. The core's state is no part of it: a slow core loses nothing."""
+    """`GET /health/ready`: messages can be stored. The core's state is shown and decides nothing: a slow core loses nothing."""
+    if runtime.stopping.is_set():
+        raise Unavailable(
+            Issue(ErrorKind.OVERLOADED, "The gateway stops. Ask another one."), headers={"Retry-After": "5"}
+        )
     if not await runtime.store.is_writable(runtime.now()):
         raise Unavailable(
             Issue(ErrorKind.OVERLOADED, "The store takes no messages now."), headers={"Retry-After": "5"}
         )
-    return Response(b'{"status":"ready"}', media_type="application/json")
+    is_open = METRICS.get_sample_value("gateway_core_circuit_open") == 1
+    told = {"status": "ready", "coreCircuit": "open" if is_open else "closed"}
+    return Response(orjson.dumps(told), media_type="application/json")
 
 
 async def metrics(_runtime: Runtime, _request: Request) -> Response:
     """`GET /metrics`: Prometheus text."""
     return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
+
+
+async def webhook_keys(runtime: Runtime, _request: Request) -> Response:
+    """`GET /.well-known/webhook-keys`: the public keys of those that sign webhooks (RFC 7517); none where none are sent."""
+    keys = {"keys": []} if runtime.webhook_keys is None else runtime.webhook_keys.public()
+    return Response(orjson.dumps(keys), headers={"Cache-Control": KEYS_FRESH}, media_type="application/json")
 
 
 @cache

@@ -52,12 +52,14 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         )
         spent = None
         try:
-            spent = runtime.quota.spend(publisher, urgent, now)  # 429
+            spent = await runtime.quota.spend(publisher, urgent, now)  # 429
             acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
         except GatewayError as refusal:
-            repeated = await replay_or_raise(runtime, publisher, message, posted, refusal)
+            repeated = await replay(runtime, publisher, message, posted, refusal)
+            if repeated is None:
+                raise
             if spent is not None:
-                runtime.quota.give_back(publisher, spent, now)
+                await runtime.quota.give_back(publisher, spent, now)
             return repeated
         receipt = await keep(
             runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
@@ -91,26 +93,29 @@ async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) 
     return Posted(media_type, await read_body(request, limit, runtime.settings.max_drain))
 
 
-async def replay_or_raise(
+async def replay(
     runtime: Runtime, publisher: Publisher, message: Message, posted: Posted, refusal: GatewayError
-) -> Response:
-    """The first receipt where this very message was accepted before; else the refusal. A repeat is never refused.
+) -> Response | None:
+    """The first receipt where this very message was accepted before, None where the refusal stands: the caller raises it.
 
-    Where quota or expiry alone refuse, a distributionID used for other bytes is the graver news: 409.
+    A repeat is never refused. Where quota or expiry alone refuse, a distributionID used for other bytes is the graver news:
+    Refused (409).
     """
+    # raised here, the refusal would be held by a frame of its own traceback: garbage that only the collector finds, and
+    # under a flood of refusals the collector then stops everyone for tens of milliseconds
     distribution_id = message.envelope.distribution_id
     if not distribution_id:
-        raise refusal
+        return None
     try:
         receipt = await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
     except Refused as conflict:
         passing = all(
             i.kind in {ErrorKind.QUOTA, ErrorKind.EXPIRED} or i.severity != "error" for i in refusal.issues
         )
-        raise (conflict if passing else refusal) from None
-    if receipt is None:
-        raise refusal
-    return accepted(runtime, publisher, receipt)
+        if passing:
+            raise conflict from None
+        return None
+    return None if receipt is None else accepted(runtime, publisher, receipt)
 
 
 def submit(
@@ -144,7 +149,7 @@ async def keep(runtime: Runtime, publisher: Publisher, submission: Submission, s
         receipt = await runtime.store.enqueue(submission, submission.received_at)
     finally:
         if receipt is None or receipt.duplicate:
-            runtime.quota.give_back(publisher, spent, submission.received_at)
+            await runtime.quota.give_back(publisher, spent, submission.received_at)
     return receipt
 
 

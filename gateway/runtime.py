@@ -1,7 +1,8 @@
 """The parts that the paths share, put together once by `app` and never changed."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -10,9 +11,11 @@ from gateway.headers import header
 from gateway.model import Publisher
 from gateway.oauth2 import AuthorizationService, Guard, Principal, require
 from gateway.quota import Quota, UrgentCases
+from gateway.readers import Readers
 from gateway.registry import RegistryHolder
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.webhooks import WebhookKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Runtime:
     authorization: AuthorizationService
     store: Store
     now: Callable[[], float]
+    webhook_keys: WebhookKeys | None = None
+    readers: Readers = field(default_factory=Readers)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """The gateway takes nothing new from now on, and nobody waits for what will not come."""
+        self.stopping.set()
+        self.store.end_waits()
 
 
 async def authenticate(runtime: Runtime, request: Request, scope: str) -> Publisher:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,25 +29,34 @@ from gateway.oauth2 import (
     load_signing_keys,
 )
 from gateway.observability import configure_logging, log
-from gateway.quota import Quota, UrgentCases
-from gateway.registry import Registry, RegistryHolder
+from gateway.quota import UrgentCases
+from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
 from gateway.runtime import Runtime
 from gateway.server import Protocol, Server
 from gateway.settings import Settings, require_complete
+from gateway.shared_quota import open_quota
 from gateway.store import open_store
+from gateway.webhooks import WebhookKeys, load_webhook_keys
 from gateway.workers import at_work
 
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
+KEEP_ALIVE = (
+    75  # seconds: longer than load balancers keep a connection that they do not use, so that they close it
+)
+SWITCH_SECONDS = 0.0005  # that the event loop goes on while another thread waits for its turn
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one gateway: what signs its access tokens, and the core's client registration with public keys."""
+    """The keys of one gateway: what signs its access tokens, the core's client registration with public keys, and what
+    signs webhooks, where any are sent.
+    """
 
     signing: SigningKeys
     core: CoreClient
+    webhooks: WebhookKeys | None = None
 
 
 @asynccontextmanager
@@ -61,8 +71,7 @@ async def running(
     """A gateway with its store open and its workers at work. On leaving, what is under way is finished first."""
     store = await open_store(settings.database_url, backlog_limit=settings.backlog_limit, now=now())
     try:
-        quota, urgent_cases = Quota(), UrgentCases()
-        quota.rebuild(await store.usage(now()), now())
+        urgent_cases = UrgentCases()
         urgent_cases.rebuild(await store.urgent_cases(now() - URGENT_SECONDS))
 
         def find_client(client_id: str) -> Client | None:
@@ -72,12 +81,21 @@ async def running(
             return await store.remember_jti(key, keep_until, now())
 
         guard = Guard(settings.base_url, keys.signing, find_client, outside)
+        guard.revoke_all(await store.revoked(0.0))
+
+        async def revoke(jti: str, expires: float) -> None:
+            await store.revoke(jti, expires, now())
+            guard.revoke(jti, expires)
+
         authorization = AuthorizationService(
-            settings.base_url, keys.signing, find_client, remember, now, settings.access_token_seconds
+            settings.base_url, keys.signing, find_client, remember, revoke, now, settings.access_token_seconds
         )
-        runtime = Runtime(settings, registry, quota, urgent_cases, guard, authorization, store, now)
-        async with at_work(runtime, core):
-            yield runtime
+        async with open_quota(settings.quota_url, store.usage, now) as quota:
+            runtime = Runtime(
+                settings, registry, quota, urgent_cases, guard, authorization, store, now, keys.webhooks
+            )
+            async with at_work(runtime, core):
+                yield runtime
     finally:
         await store.close()
 
@@ -106,9 +124,16 @@ async def assembled(
 
 def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Registry:
     """The registry as its folder stands now. Raises ConfigurationError."""
-    return load_registry(
-        settings.registry_dir, exclusive_senders=exclusive_senders, core_recipients=settings.core_recipients
+    registry = load_registry(
+        settings.registry_dir,
+        exclusive_senders=exclusive_senders,
+        core_recipients=settings.core_recipients,
+        private_webhooks=settings.webhook_allow_private,
     )
+    told = [publisher.id for publisher in registry.publishers if publisher.webhook]
+    if told and settings.webhook_keys_file is None:
+        raise ConfigurationError(f"GATEWAY_WEBHOOK_KEYS_FILE is not set, and {told[0]} has a webhook.")
+    return registry
 
 
 def read_keys(settings: Settings) -> Keys:
@@ -117,8 +142,11 @@ def read_keys(settings: Settings) -> Keys:
         jwks = orjson.loads(_read(settings.core_jwks_file))
     except orjson.JSONDecodeError as error:
         raise ConfigurationError(f"{settings.core_jwks_file}:{error.lineno}: not JSON") from None
+    file = settings.webhook_keys_file
     return Keys(
-        load_signing_keys(_read(settings.signing_keys_file)), CoreClient(settings.core_client_id, jwks)
+        load_signing_keys(_read(settings.signing_keys_file)),
+        CoreClient(settings.core_client_id, jwks),
+        None if file is None else load_webhook_keys(_read(file)),
     )
 
 
@@ -142,22 +170,27 @@ def reload(runtime: Runtime) -> None:
 
 def settle_memory() -> None:
     """Call once when all is loaded: what lives for ever is not looked at again by the garbage collector, which comes
-    less often for the many short-lived values of a request.
+    less often for the many short-lived values of a request. And a store's thread that comes back from the disk gets its turn
+    soon: Python would let it wait for up to 5 ms, several times a message.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the registry anew, without dropping a request."""
+    """Serve until SIGTERM or SIGINT. SIGHUP, or a change of its folder, reads the registry anew and drops no request."""
     configure_logging(settings.log_level)
+    known = fingerprint(settings.registry_dir)
     async with (
         assembled(settings) as runtime,
         desk.opened(settings.database_url, runtime.store, runtime.now),
+        watched(settings.registry_dir, known, lambda: reload(runtime)),
     ):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, reload, runtime)
+        idle = settings.stop_grace / 10
         config = uvicorn.Config(
             create_app(runtime),
             host=settings.host,
@@ -168,7 +201,10 @@ async def serve(settings: Settings) -> None:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=int(settings.stop_grace / 2),  # the other half is the forwarder's
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=int(
+                settings.stop_grace / 2 - idle
+            ),  # the other half is the forwarder's
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
@@ -176,4 +212,4 @@ async def serve(settings: Settings) -> None:
             signal.signal(number, signal.SIG_IGN)
         settle_memory()
         log.info("serving", host=settings.host, port=settings.port)
-        await Server(config, runtime.store.end_waits).serve()
+        await Server(config, runtime.stop, idle).serve()

@@ -72,6 +72,12 @@ def _database(value: str) -> str:
     return value
 
 
+def _quota(value: str) -> str:
+    if not re.fullmatch(r"rediss?://([^/?#]*@)?[^/?#@]+(/[0-9]+)?", value):
+        raise ValueError("must be redis://HOST:PORT/NUMBER, or rediss:// over TLS")
+    return value
+
+
 def _file(value: str) -> Path:
     if not Path(value).is_file():
         raise ValueError("must be a file, and there is none")
@@ -137,6 +143,11 @@ class Settings:
         _database,
         "store: sqlite:///PATH, or postgresql://USER@HOST/NAME for replicas",
     )
+    quota_url: str = _row(
+        "",
+        _quota,
+        "Valkey or Redis in which replicas count quotas together: redis://:PASSWORD@HOST:PORT/NUMBER",
+    )
     backlog_limit: int = _row(1_000_000, _whole(1), "messages waiting for the core before senders get 503")
     retention_days: int = _row(30, _whole(1), "days until the content of a finished message is erased")
     registry_dir: Path = _row(REGISTRY, _folder, "folder of the publishers' registrations")
@@ -179,6 +190,15 @@ class Settings:
     forward_concurrency: int = _row(32, _whole(1, 1_024), "messages on their way to the core at one time")
     retry_base: float = _row(1.0, _seconds, "seconds before the first retry of a forward, on average")
     retry_max: float = _row(60.0, _seconds, "seconds between retries of a forward, at most")
+    webhook_keys_file: Path | None = _row(
+        None,
+        _file,
+        "private JWK Set that signs webhooks (Ed25519), every key of it; needed where there are any",
+    )
+    webhook_timeout: float = _row(15.0, _seconds, "seconds that a webhook's receiver may take to answer")
+    webhook_allow_private: bool = _row(
+        False, _flag, "call webhooks at addresses that are not public, and by http: in tests only"
+    )
 
 
 def load(environ: Mapping[str, str]) -> Settings:

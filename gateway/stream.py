@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.model import Publisher
@@ -27,9 +28,20 @@ async def stream_inbox(runtime: Runtime, request: Request) -> Response:
     cursor = start(request)
     if request.method == "HEAD":  # its answer has no body that could tell when the client goes
         return Response(media_type=EVENT_STREAM, headers=HEADERS)
-    return StreamingResponse(
-        events(runtime, request, publisher, cursor), media_type=EVENT_STREAM, headers=HEADERS
-    )
+    return Stream(runtime, publisher, events(runtime, request, publisher, cursor))
+
+
+class Stream(StreamingResponse):
+    """The answer; it counts as open for as long as it is being sent. Raises QuotaExceeded (429) where too many are."""
+
+    def __init__(self, runtime: Runtime, publisher: Publisher, content: AsyncIterator[bytes]) -> None:
+        super().__init__(content, media_type=EVENT_STREAM, headers=HEADERS)
+        self._room = runtime.readers.room(publisher)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._room:
+            await super().__call__(scope, receive, send)
 
 
 def start(request: Request) -> int:

@@ -3,12 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpx
+
+from gateway import webhooks
 from gateway.core import Core
 from gateway.forward import Forwarder, ForwardPolicy, Way
 from gateway.observability import log
+from gateway.replicas import follow
 from gateway.runtime import Runtime
+from gateway.store import is_shared
+from gateway.webhooks import Notifier, WebhookKeys, http_client
 
 DAY = 86_400.0
 SWEEP_SECONDS = 60.0  # between two sweeps of contents past their retention
@@ -19,15 +25,32 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
     """The workers of a running gateway. On leaving, what is under way is finished, within half of the grace time."""
     made = runtime.settings
     policy = ForwardPolicy(made.forward_concurrency, made.retry_base, made.retry_max)
-    forwarder = Forwarder(Way(runtime.store, core, runtime.registry, policy, runtime.now))
-    forwarding, sweeping = asyncio.create_task(forwarder.run()), asyncio.create_task(_sweep(runtime))
-    try:
-        yield
-    finally:
-        sweeping.cancel()
-        forwarder.stop()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(forwarding, made.stop_grace / 2)
+    workers: list[Forwarder | Notifier] = [
+        Forwarder(Way(runtime.store, core, runtime.registry, policy, runtime.now))
+    ]
+    async with AsyncExitStack() as stack:
+        if runtime.webhook_keys is not None:
+            client = await stack.enter_async_context(http_client(allow_private=made.webhook_allow_private))
+            workers.append(Notifier(webhook_way(runtime, runtime.webhook_keys, client)))
+        working = [asyncio.create_task(worker.run()) for worker in workers]
+        beside = [asyncio.create_task(_sweep(runtime))]
+        if is_shared(made.database_url):
+            beside.append(asyncio.create_task(follow(runtime)))
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+            for worker in workers:
+                worker.stop()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*working), made.stop_grace / 2)
+
+
+def webhook_way(runtime: Runtime, keys: WebhookKeys, client: httpx.AsyncClient) -> webhooks.Way:
+    """What telling of inbox items needs of a running gateway."""
+    timeout = runtime.settings.webhook_timeout
+    return webhooks.Way(runtime.store.events, runtime.registry, keys, client, timeout, runtime.now)
 
 
 async def _sweep(runtime: Runtime) -> None:

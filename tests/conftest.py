@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from bench import valkey
 from gateway.store import Store
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import opened, url
+from tests.valkey_server import started as start_valkey
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,6 +34,13 @@ def postgres() -> Iterator[PostgresServer]:
     with started() as server:
         server.execute("ALTER SYSTEM SET fsync = off")  # faster; what needs a durable one starts its own
         server.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[valkey.Server]:
+    """One Valkey server for all tests. Who stops one starts its own."""
+    with start_valkey() as server:
         yield server
 
 

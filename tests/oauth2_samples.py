@@ -91,6 +91,16 @@ class JtiStore:
         return True
 
 
+class Revoked:
+    """Tokens that were revoked: jti and expiry."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, float] = {}
+
+    async def revoke(self, jti: str, expires: float) -> None:
+        self.kept[jti] = expires
+
+
 def service(**changed: Any) -> AuthorizationService:
     """An authorization server at NOW."""
     facts: dict[str, Any] = {
@@ -98,6 +108,7 @@ def service(**changed: Any) -> AuthorizationService:
         "keys": SIGNING,
         "find_client": clients().find,
         "remember": JtiStore().remember,
+        "revoke": Revoked().revoke,
         "now": lambda: NOW,
     }
     return AuthorizationService(**{**facts, **changed})

@@ -41,6 +41,7 @@ def test_help_and_wrong_use() -> None:
         "dead-letters",
         "replay",
         "erase",
+        "webhooks",
     ):
         assert command in shown.stdout.decode()
     assert gateway("unheard-of").returncode == 2

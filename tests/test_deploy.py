@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import promql_parser
@@ -23,6 +24,10 @@ OVERLAYS = sorted(folder.name for folder in (DEPLOY / "overlays").iterdir())
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 RULES = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"][0]["rules"]
 MOUNTED = {"/etc/gateway/registry": "", "/etc/gateway/keys": "signing.json client.json core-jwks.json"}
+MADE_UP = {
+    "GATEWAY_DATABASE_URL": "postgresql://u:p@h/n",
+    "GATEWAY_QUOTA_URL": "rediss://:p@h:6379/0",
+}
 Manifest = dict[str, Any]
 
 
@@ -49,7 +54,7 @@ def pod(manifests: list[Manifest]) -> Manifest:
 def environment(manifests: list[Manifest]) -> dict[str, str]:
     """What the gateway's container is given, with a made-up value for each secret."""
     own = {
-        row["name"]: row.get("value", "postgresql://u:p@h/n")
+        row["name"]: row.get("value", MADE_UP.get(row["name"]))
         for row in pod(manifests)["containers"][0]["env"]
     }
     return {**one(manifests, "ConfigMap")["data"], **own}
@@ -120,9 +125,17 @@ def test_probes_and_policies_meet_the_gateway(overlay: str) -> None:
     policies = [m["spec"] for m in manifests if m["kind"] == "NetworkPolicy"]
     assert all(policy["podSelector"]["matchLabels"] == labels for policy in policies)
     ports = {port["port"] for policy in policies for rule in policy["egress"] for port in rule["ports"]}
-    assert (5432 in ports) == (overlay != "single")
-    secrets = [row for row in container["env"] if "valueFrom" in row]
-    assert bool(secrets) == (overlay != "single")
+    secrets = {
+        row["name"]: row["valueFrom"]["secretKeyRef"] for row in container["env"] if "valueFrom" in row
+    }
+    if overlay == "single":
+        assert not secrets and not ports & {5432, 6379}
+    else:
+        assert secrets == {
+            "GATEWAY_DATABASE_URL": {"name": "gateway-database", "key": "url"},
+            "GATEWAY_QUOTA_URL": {"name": "gateway-quota", "key": "url", "optional": True},
+        }
+        assert {5432, 6379} <= ports
 
 
 def test_one_process_on_sqlite_and_three_on_postgresql() -> None:
@@ -159,6 +172,8 @@ def test_compose_starts_a_gateway_with_known_settings(tmp_path: Path) -> None:
     made = settings.load(environ)
     settings.require_complete(made)
     assert len(service.read_registry(made).publishers) == 2
+    assert urlsplit(made.quota_url).password == COMPOSE["services"]["quota"]["command"][-1]
+    assert urlsplit(made.quota_url).hostname in COMPOSE["services"]
     assert service.read_keys(made).core.client_id == made.core_client_id
     core = COMPOSE["services"]["core"]
     assert core["network_mode"] == "service:gateway" and made.base_url in core["command"]

@@ -35,9 +35,11 @@ def test_is_valid_openapi(name: str) -> None:
 def test_the_whole_table_of_the_contract_is_documented() -> None:
     assert documented() == {
         ("POST", "/oauth2/token"),
+        ("POST", "/oauth2/revoke"),
         ("GET", "/oauth2/jwks"),
         ("GET", "/.well-known/oauth-authorization-server"),
         ("GET", "/.well-known/smart-configuration"),
+        ("GET", "/.well-known/webhook-keys"),
         ("POST", "/v1/messages"),
         ("GET", "/v1/messages"),
         ("POST", "/v1/messages/$validate"),

@@ -17,6 +17,7 @@ from gateway.errors import CoreOutage
 from gateway.model import Status
 from gateway.settings import Settings
 from gateway.store import Store, open_store
+from gateway.webhooks import load_webhook_keys
 from tests.house import ASSERTION, BASE, NOW, House, case, house
 from tests.store_samples import LIMIT, opened, status, submission, url
 from tests.test_store_sqlite import writer
@@ -64,6 +65,7 @@ def test_the_keys_that_the_page_makes_serve(tmp_path: Path) -> None:
     public = orjson.loads((tmp_path / "client-public.json").read_bytes())["keys"][0]
     assert public["kid"] and "d" not in public
     assert (tmp_path / "signing.json").stat().st_mode & 0o077 == 0
+    assert load_webhook_keys((tmp_path / "webhooks.json").read_bytes()).public()["keys"]
 
 
 async def test_a_backup_under_load_holds_every_receipt_given_before(tmp_path: Path) -> None:

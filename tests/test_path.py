@@ -22,7 +22,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[House]:
         yield running
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     """Wait until the condition holds; its value."""
     for _ in range(int(seconds / 0.01)):
         if value := condition():

@@ -11,93 +11,23 @@ from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
-import limits.storage
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import ErrorKind, QuotaExceeded
 from gateway.model import Limits, Publisher
-from gateway.quota import ORDINARY, RESERVE, Counters, MemoryCounters, Quota, Spent
-
-DAY = 86_400
-NOW = 20_000.0 * DAY + 12 * 3_600  # noon: the start of a second and a minute, the middle of a day
-WIDE = 1_000_000
+from gateway.quota import ORDINARY, RESERVE, LocalQuota, MemoryCounters
+from tests.quota_samples import DAY, NOW, header, publisher
 
 
-def publisher(publisher_id: str = "lrm", **limits: Any) -> Publisher:
-    """A registration whose limits are wide where they are not given."""
-    wide = {"per_second": WIDE, "per_minute": WIDE, "per_day": WIDE, "in_flight": WIDE, "reserve": 0.0}
-    return Publisher(
-        publisher_id, "Synthetic", publisher_id, (), (), (), "v3", "json", (), Limits(**{**wide, **limits})
-    )
-
-
-def spend(quota: Quota, who: Publisher, urgent: bool = False, now: float = NOW) -> str:
+def spend(quota: LocalQuota, who: Publisher, urgent: bool = False, now: float = NOW) -> str:
     """What a spend comes to: "ordinary", "reserve" or "refused"."""
     try:
-        return quota.spend(who, urgent, now).quota
+        return quota.spend_now(who, urgent, now).quota
     except QuotaExceeded:
         return "refused"
-
-
-def header(quota: Quota, who: Publisher, now: float) -> str:
-    """The RateLimit header's value."""
-    return dict(quota.headers(who, now))[b"ratelimit"].decode()
-
-
-@pytest.fixture(params=["in memory", "of the limits library"])
-def counters(request: pytest.FixtureRequest) -> Counters:
-    """Each kind of counters that a Quota may stand on."""
-    memory: Counters = MemoryCounters() if request.param == "in memory" else limits.storage.MemoryStorage()
-    return memory
-
-
-def test_exactly_the_limit_is_admitted(counters: Counters) -> None:
-    quota, who = Quota(counters), publisher(per_second=5)
-    assert Counter(spend(quota, who) for _ in range(9)) == {"ordinary": 5, "refused": 4}
-
-
-@pytest.mark.parametrize(
-    ("window", "length"), [("per_second", 1), ("per_minute", 60), ("per_day", DAY)], ids=str
-)
-def test_a_window_is_whole_again_at_its_end(counters: Counters, window: str, length: int) -> None:
-    quota, who = Quota(counters), publisher("lrm", **{window: 1})
-    start = NOW // length * length
-    assert spend(quota, who, now=start) == "ordinary"
-    assert spend(quota, who, now=start + length - 0.001) == "refused"
-    assert spend(quota, who, now=start + length) == "ordinary"
-
-
-def test_publishers_do_not_share(counters: Counters) -> None:
-    quota = Quota(counters)
-    assert spend(quota, publisher("one", per_second=1)) == "ordinary"
-    assert spend(quota, publisher("other", per_second=1)) == "ordinary"
-
-
-def test_a_refused_spend_consumes_nothing(counters: Counters) -> None:
-    quota, who = Quota(counters), publisher(per_second=2, per_minute=3)
-    for _ in range(9):
-        spend(quota, who)
-    assert [spend(quota, who, now=NOW + 1) for _ in range(2)] == ["ordinary", "refused"]
-    assert header(quota, who, NOW + 1) == (
-        f'"burst";r=1;t=1, "minute";r=0;t=59, "day";r={WIDE - 3};t={DAY // 2 - 1}'
-    )
-
-
-def test_the_reserve_is_for_urgent_messages_and_bounded(counters: Counters) -> None:
-    quota, who = Quota(counters), publisher(per_second=10, per_minute=12, reserve=0.2)
-    assert Counter(spend(quota, who) for _ in range(20)) == {"ordinary": 10, "refused": 10}
-    assert [spend(quota, who, urgent=True) for _ in range(3)] == ["reserve", "reserve", "refused"]
-    later = NOW + 1
-    assert spend(quota, who, now=later) == "refused"
-    assert [spend(quota, who, urgent=True, now=later) for _ in range(4)] == [*["reserve"] * 3, "refused"]
-
-
-def test_an_urgent_message_within_the_limits_is_ordinary() -> None:
-    assert Quota().spend(publisher(per_second=1, reserve=1.0), urgent=True, now=NOW).quota == ORDINARY
 
 
 @pytest.mark.parametrize(
@@ -105,38 +35,21 @@ def test_an_urgent_message_within_the_limits_is_ordinary() -> None:
     [(50, 0.2, 10), (1, 0.2, 1), (3, 0.1, 1), (100, 0.07, 7), (100, 0.0, 0), (10, 1.0, 10), (7, 0.5, 4)],
 )
 def test_the_reserve_is_rounded_up_exactly(limit: int, reserve: float, extra: int) -> None:
-    quota, who = Quota(), publisher(per_second=limit, reserve=reserve)
+    quota, who = LocalQuota(), publisher(per_second=limit, reserve=reserve)
     results = Counter(spend(quota, who, urgent=True) for _ in range(limit + extra + 3))
     assert results == Counter(ordinary=limit, reserve=extra, refused=3)
 
 
-def test_a_refusal_says_what_is_spent_and_how_long_to_wait() -> None:
-    quota, who = Quota(), publisher(per_second=1, per_minute=1)
-    quota.spend(who, urgent=False, now=NOW)
-    with pytest.raises(QuotaExceeded) as refused:
-        quota.spend(who, urgent=False, now=NOW + 0.25)
-    assert refused.value.status == 429
-    assert refused.value.headers == {"Retry-After": "60"}
-    (issue,) = refused.value.issues
-    assert issue.kind is ErrorKind.QUOTA
-    assert issue.diagnostics == (
-        "Spent: 1 in 1 s (burst), 1 in 60 s (minute); the reserve is kept for cases of priority P0 or P1. "
-        "Send the same message again after 60 s."
-    )
-
-
-def test_retry_after_is_of_the_window_that_refuses_not_of_the_longest() -> None:
-    quota, who = Quota(), publisher(per_second=1)
-    quota.spend(who, urgent=True, now=NOW)
-    with pytest.raises(QuotaExceeded) as refused:
-        quota.spend(who, urgent=True, now=NOW + 0.999)
-    assert refused.value.headers == {"Retry-After": "1"}
-    assert "the reserve included" in refused.value.issues[0].diagnostics
+def test_a_changed_limit_shows_at_once() -> None:
+    quota, who = LocalQuota(), publisher(per_minute=1)
+    wider = replace(who, limits=replace(who.limits, per_minute=2))
+    assert b'"minute";q=1;' in dict(quota.headers(who, NOW))[b"ratelimit-policy"]
+    assert b'"minute";q=2;' in dict(quota.headers(wider, NOW))[b"ratelimit-policy"]
 
 
 def test_headers_have_the_drafts_form() -> None:
-    quota, who = Quota(), publisher(per_second=50, per_minute=1_000, per_day=200_000)
-    quota.spend(who, urgent=False, now=NOW + 18.5)
+    quota, who = LocalQuota(), publisher(per_second=50, per_minute=1_000, per_day=200_000)
+    quota.spend_now(who, urgent=False, now=NOW + 18.5)
     assert quota.headers(who, NOW + 18.5) == [
         (b"ratelimit-policy", b'"burst";q=50;w=1, "minute";q=1000;w=60, "day";q=200000;w=86400'),
         (b"ratelimit", b'"burst";r=49;t=1, "minute";r=999;t=42, "day";r=199999;t=43182'),
@@ -145,38 +58,13 @@ def test_headers_have_the_drafts_form() -> None:
 
 
 def test_nothing_remains_while_the_reserve_is_used() -> None:
-    quota, who = Quota(), publisher(per_second=1, reserve=1.0)
+    quota, who = LocalQuota(), publisher(per_second=1, reserve=1.0)
     assert [spend(quota, who, urgent=True) for _ in range(2)] == [ORDINARY, RESERVE]
     assert header(quota, who, NOW).startswith('"burst";r=0;t=1')
 
 
-def test_a_changed_limit_works_at_once() -> None:
-    quota, who = Quota(), publisher(per_minute=1)
-    assert [spend(quota, who) for _ in range(2)] == ["ordinary", "refused"]
-    wider = replace(who, limits=replace(who.limits, per_minute=2))
-    assert [spend(quota, wider) for _ in range(2)] == ["ordinary", "refused"]
-    assert spend(quota, who) == "refused"
-    assert b'"minute";q=2;' in dict(quota.headers(wider, NOW))[b"ratelimit-policy"]
-
-
-def test_what_is_given_back_can_be_spent_again(counters: Counters) -> None:
-    quota, who = Quota(counters), publisher(per_second=1)
-    spent = quota.spend(who, urgent=False, now=NOW)
-    assert spent == Spent(ORDINARY, int(NOW))
-    quota.give_back(who, spent, NOW + 0.5)
-    assert [spend(quota, who) for _ in range(2)] == ["ordinary", "refused"]
-
-
-def test_giving_back_late_leaves_the_newer_windows_alone() -> None:
-    quota, who = Quota(), publisher(per_second=2, per_minute=9)
-    spent = quota.spend(who, urgent=False, now=NOW)
-    quota.spend(who, urgent=False, now=NOW + 1)
-    quota.give_back(who, spent, NOW + 1)
-    assert header(quota, who, NOW + 1).startswith('"burst";r=1;t=1, "minute";r=8;t=59')
-
-
 def test_a_restart_gives_nothing_back() -> None:
-    quota, who = Quota(), publisher(per_second=9, per_minute=9, per_day=9, reserve=0.5)
+    quota, who = LocalQuota(), publisher(per_second=9, per_minute=9, per_day=9, reserve=0.5)
     rows = [
         ("lrm", "ordinary", "second", 2),
         ("lrm", "ordinary", "minute", 3),
@@ -190,36 +78,17 @@ def test_a_restart_gives_nothing_back() -> None:
     assert spend(quota, who, urgent=True) == "reserve"
 
 
-def test_the_snapshot_shows_every_limit() -> None:
-    quota = Quota()
-    who = publisher(per_second=2, per_minute=5, per_day=10, in_flight=3, reserve=0.5)
-    for _ in range(3):
-        quota.spend(who, urgent=True, now=NOW)
-    with quota.in_flight(who):
-        shown = quota.snapshot(who, NOW)
-    assert [tuple(row.values()) for row in shown] == [
-        ("burst", 2, 1, 0, 1),
-        ("minute", 5, 60, 2, 60),
-        ("day", 10, 86_400, 7, 43_200),
-        ("burst-reserve", 1, 1, 0, 1),
-        ("minute-reserve", 3, 60, 3, 60),
-        ("day-reserve", 5, 86_400, 5, 43_200),
-        ("in-flight", 3, 0, 2, 0),
-    ]
-    assert all(list(row) == ["name", "limit", "window", "remaining", "reset"] for row in shown)
-
-
 def test_a_snapshot_after_a_limit_was_lowered_shows_no_negative_rest() -> None:
-    quota, who = Quota(), publisher(per_second=9, reserve=0.5)
+    quota, who = LocalQuota(), publisher(per_second=9, reserve=0.5)
     for _ in range(9):
-        quota.spend(who, urgent=False, now=NOW)
+        quota.spend_now(who, urgent=False, now=NOW)
     narrow = replace(who, limits=replace(who.limits, per_second=2))
-    shown = {row["name"]: row["remaining"] for row in quota.snapshot(narrow, NOW)}
+    shown = {row["name"]: row["remaining"] for row in quota.snapshot_now(narrow, NOW)}
     assert (shown["burst"], shown["burst-reserve"]) == (0, 0)
 
 
 def test_requests_in_flight_are_bounded_for_each_publisher() -> None:
-    quota, who = Quota(), publisher(in_flight=2)
+    quota, who = LocalQuota(), publisher(in_flight=2)
     with ExitStack() as stack:
         stack.enter_context(quota.in_flight(who))
         stack.enter_context(quota.in_flight(who))
@@ -234,7 +103,7 @@ def test_requests_in_flight_are_bounded_for_each_publisher() -> None:
 
 
 async def test_in_flight_never_leaks() -> None:
-    quota, who = Quota(), publisher(in_flight=4)
+    quota, who = LocalQuota(), publisher(in_flight=4)
     holding = asyncio.Event()
 
     async def request(fails: bool) -> None:
@@ -248,10 +117,10 @@ async def test_in_flight_never_leaks() -> None:
         await request(fails=True)
     task = asyncio.create_task(request(fails=False))
     await holding.wait()
-    assert quota.snapshot(who, NOW)[-1]["remaining"] == 3
+    assert quota.snapshot_now(who, NOW)[-1]["remaining"] == 3
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert quota.snapshot(who, NOW)[-1]["remaining"] == 4
+    assert quota.snapshot_now(who, NOW)[-1]["remaining"] == 4
 
 
 @pytest.fixture
@@ -274,7 +143,7 @@ class SlowCounters(MemoryCounters):
 
 @pytest.mark.usefixtures("eager_switching")
 def test_exactly_the_limits_are_admitted_among_threads() -> None:
-    quota, who = Quota(SlowCounters()), publisher(per_second=900, per_minute=1_000, reserve=0.1)
+    quota, who = LocalQuota(SlowCounters()), publisher(per_second=900, per_minute=1_000, reserve=0.1)
     start = threading.Barrier(8)
 
     def work(number: int) -> Counter[str]:
@@ -289,7 +158,7 @@ def test_exactly_the_limits_are_admitted_among_threads() -> None:
 
 @pytest.mark.usefixtures("eager_switching")
 def test_in_flight_is_exact_among_threads() -> None:
-    quota, who = Quota(), publisher(in_flight=3)
+    quota, who = LocalQuota(), publisher(in_flight=3)
     inside, most, lock = 0, 0, threading.Lock()
 
     def work(_number: int) -> None:
@@ -308,11 +177,11 @@ def test_in_flight_is_exact_among_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert most <= 3
-    assert quota.snapshot(who, NOW)[-1]["remaining"] == 3
+    assert quota.snapshot_now(who, NOW)[-1]["remaining"] == 3
 
 
 async def test_exactly_the_limit_is_admitted_among_tasks() -> None:
-    quota, who = Quota(), publisher(per_minute=500)
+    quota, who = LocalQuota(), publisher(per_minute=500)
 
     async def work() -> str:
         await asyncio.sleep(0)
@@ -359,11 +228,11 @@ def test_spending_is_as_the_model_says(
     steps: list[tuple[bool, float]], reserve: float, per_second: int, per_minute: int, per_day: int
 ) -> None:
     who = publisher(per_second=per_second, per_minute=per_minute, per_day=per_day, reserve=reserve)
-    quota, model, now = Quota(), Model(who.limits), NOW
+    quota, model, now = LocalQuota(), Model(who.limits), NOW
     for urgent, pause in steps:
         now += pause
         assert spend(quota, who, urgent, now) == model.spend(urgent, now)
-        shown = {row["window"]: row for row in quota.snapshot(who, now)[:3]}
+        shown = {row["window"]: row for row in quota.snapshot_now(who, now)[:3]}
         for length, limit in model.windows.items():
             assert shown[length]["remaining"] == max(limit - model.count(length, now), 0)
             assert shown[length]["reset"] == ceil((now // length + 1) * length - now)
@@ -390,12 +259,12 @@ def test_counters_live_as_long_as_they_must(keys: list[tuple[str, int, int]]) ->
 def test_memory_does_not_grow_with_time() -> None:
     clock = [NOW]
     counters = MemoryCounters(lambda: clock[0])
-    quota = Quota(counters)
+    quota = LocalQuota(counters)
     who = [publisher(str(n)) for n in range(20)]
     sizes = []
     for _ in range(400):
         clock[0] += 1
         for one in who:
-            quota.spend(one, urgent=False, now=clock[0])
+            quota.spend_now(one, urgent=False, now=clock[0])
         sizes.append(len(counters))
     assert max(sizes[200:]) <= max(sizes[:200]) <= 20 * (12 + 3 + 1)

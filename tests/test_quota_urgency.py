@@ -73,6 +73,16 @@ def test_a_restart_remembers_in_order_of_time() -> None:
     assert cases.is_urgent("x", "", "mid", NOW)
 
 
+def test_what_others_saw_earlier_shortens_nothing() -> None:
+    cases = UrgentCases()
+    cases.remember("lrm", "P0", CASE, NOW)
+    cases.rebuild([("lrm", CASE, NOW - 3_600), ("lrm", "other", NOW - 3_600)])
+    assert cases.is_urgent("lrm", "", CASE, NOW + DAY - 1)
+    assert not cases.is_urgent("lrm", "", "other", NOW + DAY - 3_600)
+    cases.rebuild([("lrm", CASE, NOW + 3_600)])
+    assert cases.is_urgent("lrm", "", CASE, NOW + DAY + 3_599)
+
+
 @given(
     st.lists(
         st.tuples(

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, OctKey
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject, Limits, Publisher
 from gateway.registry import Ids, Registry, RegistryHolder, is_actor_id, load
-from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS
+from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, WEBHOOK
 
 SHIPPED = Path(__file__).parent.parent / "publishers" / "registry"
 SECRET = "0123456789abcdef" * 4
@@ -102,6 +102,8 @@ per_day = 3
 in_flight = 4
 max_body = 5
 reserve = 0.5
+[webhook]
+url = "https://lrm.example:8443/told?of=items"
 """
     write(tmp_path, text=SMALLEST + more + toml(PUBLIC))
     (read,) = load(tmp_path).publishers
@@ -121,6 +123,7 @@ reserve = 0.5
         cisu="convert",
         secret_sha256=SECRET,
         jwks={"keys": [PUBLIC]},
+        webhook="https://lrm.example:8443/told?of=items",
     )
 
 
@@ -140,7 +143,7 @@ def test_what_is_shipped_is_sound_suspended_and_nobodys() -> None:
 
 def test_the_readme_explains_every_key() -> None:
     text = (SHIPPED / "README.md").read_text(encoding="utf-8")
-    tables = {"limits": LIMITS, "certification": CERTIFICATION}
+    tables = {"limits": LIMITS, "certification": CERTIFICATION, "webhook": WEBHOOK}
     keys = [*FIELDS, *(f"{table}.{name}" for table, names in tables.items() for name in names)]
     assert [key for key in keys if f"| `{key}` |" not in text and key not in tables] == []
 
@@ -169,6 +172,17 @@ def test_the_readme_explains_every_key() -> None:
         ("[limits]\n# a word\nreserve = 2", "7: limits.reserve: must be a number from 0 to 1"),
         ("[limits]\nper_seconds = 2", "6: unknown key limits.per_seconds; is it per_second?"),
         ("[limits]\nper_minute = true", "6: limits.per_minute: must be a whole number of 1 or more"),
+        ('webhook = "https://lrm.example/"', "5: webhook must be a table"),
+        ("[webhook]", "5: the key webhook.url is missing"),
+        ("[webhook]\nurl = 7", "6: webhook.url: must be a text"),
+        ('[webhook]\nurl = "ftp://lrm.example/"', "6: webhook.url: must begin with https:// and a host"),
+        ('[webhook]\nurl = "https://127.1/"', "6: webhook.url: must name a host by a name"),
+        ('[webhook]\nurl = "https://a.example/"\nkey = "x"', "7: unknown key webhook.key; known are: url"),
+        ('[webhook]\nurl = "http://lrm.example/"', "6: webhook.url: must be https"),
+        (
+            '[webhook]\nurl = "https://169.254.169.254/"',
+            "6: webhook.url: 169.254.169.254 is no address of the public Internet",
+        ),
         ('jwks = "x"', "5: jwks: must be a JWK Set"),
         ("jwks = {keys = []}", "5: jwks: must be a JWK Set"),
         ('jwks_file = "none.json"', "5: none.json cannot be read: No such file or directory"),
@@ -416,3 +430,9 @@ def test_a_faulty_reload_keeps_what_was(tmp_path: Path) -> None:
     path.write_text(SMALLEST + 'status = "suspended"\n', encoding="utf-8")
     holder.reload(lambda: load(tmp_path))
     assert [p.status for p in holder.current.publishers] == ["suspended"]
+
+
+def test_a_webhook_may_be_private_where_it_is_allowed(tmp_path: Path) -> None:
+    write(tmp_path, text=SMALLEST + '[webhook]\nurl = "http://127.0.0.1:8500/told"\n')
+    (read,) = load(tmp_path, private_webhooks=True).publishers
+    assert read.webhook == "http://127.0.0.1:8500/told"

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from regulation_sdk import verify_webhook
 
 from gateway.errors import Refused
 from publishers.sandbox import control, front, guests, reference
@@ -21,6 +22,7 @@ from publishers.sandbox.scenarios import RECIPIENTS
 from publishers.sandbox.switch import Switch
 from tests.house import case, house
 from tests.test_sandbox_scenarios import OTHER, Box, box, until
+from tests.webhook_receiver import receiving
 
 Json = dict[str, Any]
 OWN = [
@@ -293,6 +295,25 @@ async def test_a_guest_registers_sends_and_receives_at_once(tmp_path: Path) -> N
         assert foreign.status_code == 403
 
 
+async def test_a_guest_is_told_by_webhook_of_what_comes(tmp_path: Path) -> None:
+    async with box(tmp_path) as on, receiving() as receiver:
+        guest = await registered(on, webhook_url=receiver.url)
+        assert guest["webhook_url"] == receiver.url
+        await on.send(on.document(guest["inbox_ids"][0]))
+
+        async def came() -> int:
+            return len(receiver.received)
+
+        await until(came, bool)
+        keys = (await on.client.get("/.well-known/webhook-keys")).json()
+        ((headers, body),) = receiver.received
+        assert verify_webhook(body, headers, keys, now=on.sandbox.clock()).id == headers["webhook-id"]
+        token = {"Authorization": f"Bearer {(await token_of(on, guest)).json()['access_token']}"}
+        (item,) = (await on.client.get("/v1/inbox", headers=token)).json()["items"]
+        assert json.loads(body)["data"] == {"id": item["id"], "messageType": "RS-EDA"}
+        assert "webhook" not in (tmp_path / "data" / "sandbox.json").read_text()
+
+
 async def test_a_guest_with_a_key_authenticates_by_it(tmp_path: Path) -> None:
     key = new_key()
     async with box(tmp_path) as on:
@@ -340,6 +361,9 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"client_name": " "}, "invalid_client_metadata", "client_name"),
     ({"model_version": "v4"}, "invalid_client_metadata", "model_version"),
     ({"format": ["json"]}, "invalid_client_metadata", "format"),
+    ({"webhook_url": 7}, "invalid_client_metadata", "webhook_url: must be a text"),
+    ({"webhook_url": "ftp://a.example"}, "invalid_client_metadata", "webhook_url: must begin with https://"),
+    ({"webhook_url": "http://a\n.example"}, "invalid_client_metadata", "webhook_url: must be a URL"),
 ]
 
 

@@ -147,7 +147,7 @@ EXPECTED = {
     "fails": Expected("acknowledged", [("RS-ERROR", 704)], [200]),
     "slow": Expected("acknowledged", [ACCEPTED, ("RS-RI",)], [200], "delivered", 61.0),
     "silent": Expected("forwarded", [], [200], "delivered"),
-    "expires": Expected("forwarded", [("RS-ERROR", 500)], [200], "", 120.0, 60.0),
+    "expires": Expected("expired", [("RS-ERROR", 500)], [200], "", 120.0, 60.0),
     "unreachable": Expected("expired", [("RS-ERROR", 400)], [], "HTTP 503", 120.0, 60.0),
     "duplicate": Expected("acknowledged", [ACCEPTED], [None, 200]),
     "outage": Expected("acknowledged", [ACCEPTED], [None, 200]),

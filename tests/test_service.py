@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -95,6 +96,33 @@ def test_sigterm_ends_it_with_0(served: Served) -> None:
     _, logged = served.process.communicate(timeout=15)
     assert served.process.returncode == 0
     assert b"Traceback" not in logged
+
+
+def test_a_request_just_after_sigterm_is_answered(served: Served) -> None:
+    served.process.kill()
+    served.process.communicate()
+    served.environ["GATEWAY_STOP_GRACE"] = "200"  # a tenth of it is for connections without a request
+    served.process = start(served.environ)
+    wait_ready(served.port, served.process)
+    ask = b"GET /health/%s HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as kept:
+        kept.sendall(ask % b"ready")
+        assert kept.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        served.process.terminate()
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", served.port), timeout=20).close()
+            except ConnectionError:
+                break
+        kept.sendall(ask % b"live" + ask % b"ready")  # in one piece
+        text = b""
+        while more := kept.recv(65_536):  # a reset would raise
+            text += more
+    live, ready = (b"HTTP/1.1 " + one for one in text.split(b"HTTP/1.1 ")[1:])
+    assert live.startswith(b"HTTP/1.1 200 ") and b"connection: close" not in live
+    assert ready.startswith(b"HTTP/1.1 503 ") and b"connection: close" in ready
+    served.process.communicate(timeout=30)
+    assert served.process.returncode == 0
 
 
 def test_what_has_a_receipt_survives_kill_9(served: Served) -> None:

@@ -38,6 +38,7 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
         "fhir_base": ("https://fhir.example/r4", "https://fhir.example/r4"),
         "log_level": ("WARNING", "warning"),
         "database_url": ("postgresql://u:p@db/gateway", "postgresql://u:p@db/gateway"),
+        "quota_url": ("rediss://:p@valkey:6379/1", "rediss://:p@valkey:6379/1"),
         "backlog_limit": ("5", 5),
         "retention_days": ("7", 7),
         "registry_dir": (str(tmp_path), tmp_path),
@@ -70,6 +71,9 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
         "forward_concurrency": ("4", 4),
         "retry_base": ("0.5", 0.5),
         "retry_max": ("9", 9.0),
+        "webhook_keys_file": (__file__, Path(__file__)),
+        "webhook_timeout": ("4", 4.0),
+        "webhook_allow_private": ("true", True),
     }
     assert list(given) == [row.name for row in fields(Settings)]
     environ = {settings.variable(name): text for name, (text, _) in given.items()}
@@ -164,6 +168,27 @@ def test_serving_needs_keys_and_a_core() -> None:
 def test_passwords_are_masked(url: str, shown: str) -> None:
     listed = {row["variable"]: row["value"] for row in settings.rows({"GATEWAY_DATABASE_URL": url})}
     assert listed["GATEWAY_DATABASE_URL"] == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:s3cret@valkey:6379/0", "redis://:***@valkey:6379/0"),
+        ("rediss://us:s3c@ret@valkey", "rediss://us:***@valkey"),
+        ("redis://valkey:6379", "redis://valkey:6379"),
+    ],
+)
+def test_the_quotas_password_is_masked(url: str, shown: str) -> None:
+    listed = {row["variable"]: row["value"] for row in settings.rows({"GATEWAY_QUOTA_URL": url})}
+    assert listed["GATEWAY_QUOTA_URL"] == shown
+
+
+@pytest.mark.parametrize(
+    "url", ["valkey:6379", "http://h", "redis://", "redis://h/x", "redis://h?ssl_cert_reqs=none"]
+)
+def test_what_is_no_valkey_is_refused(url: str) -> None:
+    (line,) = refusal({"GATEWAY_QUOTA_URL": url})
+    assert "must be redis://HOST:PORT/NUMBER" in line
 
 
 def test_a_refusal_masks_passwords() -> None:

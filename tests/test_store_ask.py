@@ -94,6 +94,17 @@ async def test_a_jti_is_new_once(store: Store) -> None:
     assert await store.remember_jti("client jti", NOW + 900, NOW + 600), "an expired one is forgotten"
 
 
+async def test_a_revoked_token_is_known_until_it_has_expired(store: Store) -> None:
+    await store.revoke("early", NOW + 60, NOW)
+    await store.revoke("late", NOW + 3_600, NOW + 5)
+    await store.revoke("late", NOW + 3_600, NOW + 9)
+    assert sorted(await store.revoked(NOW)) == [("early", NOW + 60), ("late", NOW + 3_600)]
+    assert await store.revoked(NOW + 5) == [("late", NOW + 3_600)]
+    assert await store.revoked(NOW + 6) == []
+    await store.remember_jti("sweeps", NOW + 900, NOW + 600)
+    assert await store.revoked(0) == [("late", NOW + 3_600)]
+
+
 async def test_erasing_takes_contents_and_keeps_receipts(store: Store) -> None:
     done, dead, waiting = [await store.enqueue(submission(n), NOW) for n in (1, 2, 3)]
     kept, taken = [await store.deposit(delivery(n), NOW) for n in (1, 2)]

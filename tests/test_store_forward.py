@@ -119,6 +119,27 @@ async def test_only_the_recipient_acknowledges_and_the_same_answer_counts_once(s
     await store.mark_acknowledged("never-seen", "fr.health.samu750", "fr.health.samu440", NOW)
 
 
+@pytest.mark.parametrize("status_given", [Status.EXPIRED, Status.REJECTED])
+async def test_what_the_hub_gives_up_is_said_until_its_recipient_answers(
+    store: Store, status_given: Status
+) -> None:
+    receipt = await store.enqueue(submission(1), NOW)
+    hub = "fr.health.samu440_1", "fr.health.samu440", status_given
+    await store.mark_undelivered(*hub, NOW, "RS-ERROR e (500)")
+    assert await status(store, receipt.id) == Status.RECEIVED, "the core does not have it yet"
+    await claimed(store)
+    await store.mark_forwarded(receipt.id, NOW)
+    await store.mark_undelivered(
+        "fr.health.samu440_1", "fr.fire.nexsis.sdisZ", status_given, NOW, "another's"
+    )
+    for _ in range(2):
+        await store.mark_undelivered(*hub, NOW, "RS-ERROR e (500)")
+    assert await status(store, receipt.id) == status_given
+    assert await timeline(store, receipt.id) == ["received", "forwarded", status_given]
+    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW)
+    assert await status(store, receipt.id) == Status.ACKNOWLEDGED
+
+
 async def test_wait_due_wakes_for_a_message_a_freed_lane_and_a_retry(store: Store) -> None:
     async def due_within(seconds: float) -> list[str]:
         async with asyncio.timeout(seconds):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ from joserfc.jwk import ECKey
 
 from gateway import service
 from gateway.app import create_app
-from gateway.oauth2 import CoreClient, client_assertion, generate_signing_keys
+from gateway.model import Publisher
+from gateway.oauth2 import CoreClient, SigningKeys, client_assertion, generate_signing_keys
 from gateway.registry import Registry, RegistryHolder
 from gateway.settings import Settings
 from tests.house import ASSERTION, BASE, PUBLISHERS, Clock, House, MemoryCore, case
@@ -18,17 +20,24 @@ from tests.postgres_server import PostgresServer
 
 
 @asynccontextmanager
-async def gateways(url: str, count: int) -> AsyncIterator[list[House]]:
+async def gateways(
+    url: str,
+    count: int,
+    publishers: tuple[Publisher, ...] = PUBLISHERS,
+    signing: SigningKeys | None = None,
+    **more: Any,
+) -> AsyncIterator[list[House]]:
     """Replicas with the same keys and the same core."""
     clock, core, core_key = Clock(), MemoryCore(), ECKey.generate_key("P-256", auto_kid=True)
     keys = service.Keys(
-        generate_signing_keys(), CoreClient("national-core", {"keys": [core_key.as_dict(private=False)]})
+        signing or generate_signing_keys(),
+        CoreClient("national-core", {"keys": [core_key.as_dict(private=False)]}),
     )
-    settings = Settings(base_url=BASE, database_url=url)
+    settings = Settings(base_url=BASE, database_url=url, **more)
     async with AsyncExitStack() as stack:
         houses = []
         for _ in range(count):
-            registry = RegistryHolder(Registry.of(PUBLISHERS))
+            registry = RegistryHolder(Registry.of(publishers))
             runtime = await stack.enter_async_context(
                 service.running(settings, registry, keys, core, now=clock)
             )

@@ -14,7 +14,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from bench import postgres
+from bench import postgres, valkey
+from bench.chaos import quota as quotas
 from bench.chaos import scene as scenes
 from bench.chaos.balancer import balancer
 from bench.chaos.judge import Finding, judge
@@ -24,8 +25,9 @@ from bench.chaos.senders import Senders
 REPLICAS, PUBLISHERS = 3, 5
 FAILING = 0.33  # share of the core's answers
 DRAIN_PATIENCE = 240.0  # seconds
+GREEDY = 12  # cases that always want more than their publisher may
 KILL_SECONDS = 5.0  # that a kill takes with the new start, about
-PEAKS = "SELECT max(n) FROM (SELECT count(*) AS n FROM messages WHERE spent GROUP BY publisher_id, floor(received_at)) s"
+ADMITTED = "SELECT publisher_id, floor(received_at)::bigint, count(*) FROM messages WHERE spent GROUP BY 1, 2"
 JsonObject = dict[str, Any]
 
 
@@ -43,27 +45,26 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The finding, how it came about, and the most that one publisher was admitted in one second."""
+    """The finding, how it came about, and what was admitted against the quota."""
 
     finding: Finding
     kills: Counter[str]
     tries: Counter[str]
     exits: int
-    peak: int
-    bound: int
+    quota: quotas.Quota
     seconds: float
 
     @property
     def clean(self) -> bool:
         """Whether everything that was promised held."""
-        return self.finding.clean and self.peak <= self.bound and not self.exits
+        return self.finding.clean and self.quota.clean and not self.exits
 
     def __str__(self) -> str:
         killed = ", ".join(f"{count} {name}" for name, count in sorted(self.kills.items()))
         answers = ", ".join(f"{name}: {count}" for name, count in sorted(self.tries.items()))
         return (
             f"{self.finding}\nkills: {killed or 'none'}; {self.exits} exits of their own; answers: {answers}\n"
-            f"quota: {self.peak} admitted of one publisher in one second, bound {self.bound}; {self.seconds:.0f} s"
+            f"{self.quota}; {self.seconds:.0f} s"
         )
 
 
@@ -74,6 +75,7 @@ class Stage:
     scene: scenes.Scene
     http: httpx.AsyncClient
     database: postgres.Server
+    valkey: valkey.Server
     gateways: Gateways
     core: CoreProcess
 
@@ -83,7 +85,8 @@ async def opened(folder: Path, wanted: Wanted) -> AsyncIterator[Stage]:
     """Three replicas that serve. Raises NoServer, and RuntimeError where a server does not start."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(postgres.server())
-        scene = scenes.make(folder, database.url, "", REPLICAS, PUBLISHERS, dict(wanted.limits))
+        counters = stack.enter_context(valkey.server())
+        scene = scenes.make(folder, database.url, counters.url, REPLICAS, PUBLISHERS, dict(wanted.limits))
         limits = httpx.Limits(max_connections=400)
         http = await stack.enter_async_context(
             httpx.AsyncClient(timeout=20.0, trust_env=False, limits=limits)
@@ -95,7 +98,7 @@ async def opened(folder: Path, wanted: Wanted) -> AsyncIterator[Stage]:
         running = stack.enter_context(gateways(scene))
         for number in range(REPLICAS):
             await running.ready(http, number)
-        yield Stage(scene, http, database, running, core)
+        yield Stage(scene, http, database, counters, running, core)
 
 
 async def play(folder: Path, wanted: Wanted) -> Told:
@@ -103,29 +106,35 @@ async def play(folder: Path, wanted: Wanted) -> Told:
     async with opened(folder, wanted) as stage:
         began = time.monotonic()
         senders = Senders(stage.scene, stage.http, wanted.cases, wanted.messages // wanted.cases)
-        sending = asyncio.create_task(senders.run())
+        sending = asyncio.create_task(senders.run(GREEDY))
         kills: Counter[str] = Counter()
+        shaken: list[quotas.Span] = []
         chance = random.Random(wanted.seed)
-        # so that there is load until the last kill
         senders.pause = wanted.kills * KILL_SECONDS / (wanted.messages / wanted.cases)
         for number in range(wanted.kills):
             await asyncio.sleep(chance.uniform(0.1, 1.5))
-            if sending.done():
-                break
+            killed_at = time.time()
             name = await kill(stage, chance)
             kills[name] += 1
+            if name == "postgresql":
+                shaken.append((killed_at, time.time()))
             print(f"kill {number + 1}: {name} ({senders.receipts} receipts)", flush=True)
+            # so that there is load until the last kill
+            seconds = (time.monotonic() - began) / (number + 1) * wanted.kills
+            senders.pause = seconds / (wanted.messages / wanted.cases)
         senders.pause = 0.0
+        senders.enough.set()
         await sending
         finding = await drained(stage, senders, senders.kept())
-        peak = await peak_of(stage.scene.database)
-    bound = dict(wanted.limits)["per_second"] * REPLICAS
-    return Told(finding, kills, senders.tries, stage.gateways.exits, peak, bound, time.monotonic() - began)
+        spans = [*shaken, *quotas.all_alone(folder)]
+        limit = dict(wanted.limits)["per_second"]
+        quota = quotas.judge(await admitted(stage.scene.database), spans, limit, REPLICAS)
+    return Told(finding, kills, senders.tries, stage.gateways.exits, quota, time.monotonic() - began)
 
 
 async def kill(stage: Stage, chance: random.Random) -> str:
     """Kill something, and have it back. What it was."""
-    what = chance.choices(("gateway", "core", "postgresql"), (4, 1, 1))[0]
+    what = chance.choices(("gateway", "core", "postgresql", "valkey"), (6, 2, 2, 3))[0]
     away = chance.uniform(0.0, 1.0)
     if what == "gateway":
         number = chance.randrange(REPLICAS)
@@ -138,7 +147,14 @@ async def kill(stage: Stage, chance: random.Random) -> str:
         await asyncio.to_thread(stage.core.kill)
         await asyncio.sleep(away)
         await stage.core.start(stage.http)
+    elif what == "valkey":
+        await asyncio.to_thread(stage.valkey.kill)
+        await asyncio.sleep(away * 3)
+        await asyncio.to_thread(stage.valkey.start)
     else:
+        # a replica that starts without its database ends, and here nobody starts it again
+        for number in range(REPLICAS):
+            await stage.gateways.ready(stage.http, number)
         await asyncio.to_thread(stage.database.crash)
         await asyncio.sleep(away)
         await asyncio.to_thread(stage.database.start)
@@ -162,10 +178,10 @@ async def drained(stage: Stage, senders: Senders, receipts: list[JsonObject]) ->
         await asyncio.sleep(1.0)
 
 
-async def peak_of(database: str) -> int:
-    """The most messages of one publisher that were admitted in one second."""
+async def admitted(database: str) -> dict[tuple[str, int], int]:
+    """How many messages of each publisher were admitted in each second."""
     connection = await asyncpg.connect(database)
     try:
-        return int(await connection.fetchval(PEAKS) or 0)
+        return {(row[0], row[1]): row[2] for row in await connection.fetch(ADMITTED)}
     finally:
         await connection.close()

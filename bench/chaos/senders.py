@@ -30,6 +30,7 @@ class Senders:
         self._tokens: dict[str, str] = {}
         self._turns = itertools.count()
         self.pause = 0.0  # seconds between two messages of a case
+        self.enough = asyncio.Event()  # for those who want more than they may
         self.tries: Counter[str] = Counter()
         self.receipts = 0
         self._file = self.path.open("ab", buffering=0)
@@ -39,10 +40,21 @@ class Senders:
         """The file of receipts: a JSON line each."""
         return self._scene.folder / "receipts"
 
-    async def run(self) -> None:
-        """Send everything."""
+    async def run(self, greedy: int = 0) -> None:
+        """Send everything; so many more cases of the first publisher send without a pause until it is `enough`."""
+        numbers = range(self._cases, self._cases + greedy)
         with self._file:
-            await asyncio.gather(*(self._case(number) for number in range(self._cases)))
+            await asyncio.gather(
+                *(self._case(number) for number in range(self._cases)),
+                *(self._greedy(number) for number in numbers),
+            )
+
+    async def _greedy(self, number: int) -> None:
+        publisher, peer = self._scene.publishers[:2]
+        for index in itertools.count():
+            if self.enough.is_set():
+                return
+            await self._send(publisher, peer, number, index)
 
     def kept(self) -> list[JsonObject]:
         """The receipts on disk."""
@@ -53,11 +65,13 @@ class Senders:
         publisher = everyone[number % len(everyone)]
         peer = everyone[(number + 1) % len(everyone)]
         for index in range(self._each):
-            name = f"{number:04d}-{index:06d}"
-            body = self.body(publisher, peer, name, f".{number:04d}")
-            receipt = await self.receipt(publisher, body)
-            self._keep({"lane": f"{number:04d}", "index": index, "recipient": peer.id, **receipt})
+            await self._send(publisher, peer, number, index)
             await asyncio.sleep(self.pause)
+
+    async def _send(self, publisher: DemoPublisher, peer: DemoPublisher, number: int, index: int) -> None:
+        body = self.body(publisher, peer, f"{number:04d}-{index:06d}", f".{number:04d}")
+        receipt = await self.receipt(publisher, body)
+        self._keep({"lane": f"{number:04d}", "index": index, "recipient": peer.id, **receipt})
 
     def body(self, sender: DemoPublisher, recipient: DemoPublisher, name: str, lane: str) -> bytes:
         """One message."""

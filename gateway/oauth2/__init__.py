@@ -1,4 +1,4 @@
-"""OAuth2: the authorization server (RFC 6749, 7523, 8414, 9068), the guard of protected routes (RFC 6750), and the
+"""OAuth2: the authorization server (RFC 6749, 7009, 7523, 8414, 9068), the guard of protected routes (RFC 6750), and the
 gateway's own tokens for calling the core. Only client credentials are granted.
 
     clients          who may ask, and for which scopes
@@ -7,6 +7,7 @@ gateway's own tokens for calling the core. Only client credentials are granted.
     service          what the authorization server is made of
     authentication   client_secret_basic, private_key_jwt
     server           the token endpoint's rules, on Authlib's core
+    revocation       those of the revocation endpoint (RFC 7009)
     endpoints        the same over HTTP, with keys and metadata
     outside, guard   access token -> Principal
     client           our own assertions and tokens towards the core

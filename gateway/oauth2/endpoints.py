@@ -1,4 +1,4 @@
-"""The authorization server over HTTP: the token endpoint, the keys and the metadata documents."""
+"""The authorization server over HTTP: the token and the revocation endpoint, the keys and the metadata documents."""
 
 from urllib.parse import parse_qsl
 
@@ -9,6 +9,7 @@ from starlette.routing import Route
 from gateway.model import JsonObject
 from gateway.oauth2 import jose
 from gateway.oauth2.clients import SCOPES
+from gateway.oauth2.revocation import revoke
 from gateway.oauth2.server import (
     AUTHENTICATION_METHODS,
     GRANT_TYPE,
@@ -41,6 +42,12 @@ def routes(service: AuthorizationService) -> list[Route]:
         given = await token_answer(server, request)
         return JSONResponse(given.body, given.status, given.headers)
 
+    async def revocation(request: Request) -> Response:
+        given = await revocation_answer(server, request)
+        if not given.body:
+            return Response(None, given.status, given.headers)
+        return JSONResponse(given.body, given.status, given.headers)
+
     async def jwks(_: Request) -> Response:
         return JSONResponse(keys, headers=CACHE)
 
@@ -52,6 +59,7 @@ def routes(service: AuthorizationService) -> list[Route]:
 
     return [
         Route("/oauth2/token", token, methods=["POST"]),
+        Route("/oauth2/revoke", revocation, methods=["POST"]),
         Route("/oauth2/jwks", jwks, methods=["GET"]),
         Route("/.well-known/oauth-authorization-server", authorization_server, methods=["GET"]),
         Route("/.well-known/smart-configuration", smart_configuration_document, methods=["GET"]),
@@ -61,18 +69,33 @@ def routes(service: AuthorizationService) -> list[Route]:
 async def token_answer(server: TokenServer, request: Request) -> Answer:
     """Read the token request and answer it. What cannot be read is `invalid_request`."""
     try:
-        form = read_form(
-            request.headers.get("content-type", ""),
-            request.headers.getlist("authorization"),
-            await _body(request),
-        )
+        form = await _form(request, "grant_type")
     except ValueError as error:
         return refusal("invalid_request", str(error))
     return await answer(server, form, server.service.now())
 
 
-def read_form(content_type: str, authorizations: list[str], body: bytes) -> TokenForm:
-    """A token request from its parts. Raises ValueError, whose text is fit for an `error_description`."""
+async def revocation_answer(server: TokenServer, request: Request) -> Answer:
+    """Read the revocation request and answer it. What cannot be read is `invalid_request`."""
+    try:
+        form = await _form(request, "token")
+    except ValueError as error:
+        return refusal("invalid_request", str(error))
+    return await revoke(server, form, server.service.now())
+
+
+async def _form(request: Request, needed: str) -> TokenForm:
+    authorizations = request.headers.getlist("authorization")
+    return read_form(request.headers.get("content-type", ""), authorizations, await _body(request), needed)
+
+
+def read_form(
+    content_type: str, authorizations: list[str], body: bytes, needed: str = "grant_type"
+) -> TokenForm:
+    """A request from its parts; the parameter `needed` must be there.
+
+    Raises ValueError, whose text is fit for an `error_description`.
+    """
     if content_type.partition(";")[0].strip().lower() != FORM_TYPE:
         raise ValueError(f"The Content-Type must be {FORM_TYPE}.")
     if len(authorizations) > 1:
@@ -83,8 +106,8 @@ def read_form(content_type: str, authorizations: list[str], body: bytes) -> Toke
     authorization = authorizations[0] if authorizations else ""
     if authorization and parameters.keys() & OTHER_CREDENTIALS:
         raise ValueError("More than one way of client authentication was used.")
-    if "grant_type" not in parameters:
-        raise ValueError("The parameter grant_type is missing.")
+    if needed not in parameters:
+        raise ValueError(f"The parameter {needed} is missing.")
     return TokenForm(authorization, parameters)
 
 
@@ -99,6 +122,9 @@ def server_metadata(service: AuthorizationService) -> JsonObject:
         "grant_types_supported": [GRANT_TYPE],
         "token_endpoint_auth_methods_supported": list(AUTHENTICATION_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
+        "revocation_endpoint": service.revocation_endpoint,
+        "revocation_endpoint_auth_methods_supported": list(AUTHENTICATION_METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
     }
 
 

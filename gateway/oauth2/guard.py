@@ -1,5 +1,6 @@
 """The guard of protected routes: access token -> Principal (RFC 6750, RFC 9068)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -13,7 +14,6 @@ from gateway.oauth2.tokens import SigningKeys
 CACHE_SIZE = 10_000  # verified tokens kept
 OUTSIDE_TYPES = ("at+jwt", "jwt", "")  # many issuers leave typ as it was before RFC 9068
 INACTIVE = "the client is unknown or suspended"
-UNKNOWN_KEY = "no key of the issuer has this kid and alg"
 GET_ONE = "get one from POST /oauth2/token."
 
 
@@ -54,7 +54,7 @@ class Guard:
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self._issuer = issuer
-        self._keys = keys.keys
+        self._keys = keys
         self._find_client = find_client
         self._outside = outside
         self._cache_size = cache_size
@@ -88,6 +88,10 @@ class Guard:
         """Refuse a token by its jti from now on, in this process, until it expires at POSIX second `exp`."""
         self._revoked[jti] = exp
 
+    def revoke_all(self, revoked: Iterable[tuple[str, float]]) -> None:
+        """The same of several, as (jti, exp)."""
+        self._revoked.update(revoked)
+
     async def _admit(self, digest: bytes, header: str, now: float) -> _Verified:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
@@ -107,7 +111,7 @@ class Guard:
         token = jose.parse(raw)
         issuer = token.claims.get("iss")
         if issuer == self._issuer:
-            client_id = self._verify_own(token)
+            client_id = tokens.verified_client(token, self._keys)
         elif self._outside is not None and issuer == self._outside.issuer:
             client_id = await _verify_outside(token, self._outside, now)
         else:
@@ -119,17 +123,6 @@ class Guard:
             raise jose.InvalidTokenError(INACTIVE)
         scopes = frozenset(jose.text(token.claims, "scope").split())
         return _Verified(scopes, jose.text(token.claims, "jti"), expires, client, _principal(client, scopes))
-
-    def _verify_own(self, token: jose.Unverified) -> str:
-        if token.algorithm != tokens.ALGORITHM or token.type != tokens.TYPE:
-            raise jose.InvalidTokenError(
-                f"not an access token of typ {tokens.TYPE} and alg {tokens.ALGORITHM}"
-            )
-        key = jose.find_key(token, self._keys)
-        if key is None:
-            raise jose.InvalidTokenError(UNKNOWN_KEY)
-        jose.verify(token, key)
-        return jose.text(token.claims, "client_id")
 
     def _see_again(self, digest: bytes, known: _Verified, client: Client | None) -> _Verified:
         # the registration was read anew since: its scopes count, and an outside token still is no token of the core
@@ -151,7 +144,7 @@ async def _verify_outside(token: jose.Unverified, outside: OutsideKeys, now: flo
         raise jose.InvalidTokenError("not an access token")
     key = await outside.find(token, now)
     if key is None:
-        raise jose.InvalidTokenError(UNKNOWN_KEY)
+        raise jose.InvalidTokenError(tokens.UNKNOWN_KEY)
     jose.verify(token, key)
     named = (jose.text(token.claims, claim) for claim in ("client_id", "azp", "sub"))
     return next((client_id for client_id in named if client_id), "")

@@ -61,16 +61,26 @@ async def answer(server: "TokenServer", form: TokenForm, now: float) -> Answer:
     """Decide a token request and consume its assertion, if any: of equal assertions only one is ever accepted."""
     request = TokenRequest(form, now)
     decided: Answer = server.create_token_response(request)
+    return await consume(server, request) or decided
+
+
+async def consume(server: "TokenServer", request: "TokenRequest") -> Answer | None:
+    """Note that the request's assertion, if it has any, is used now; an error answer where it was used before."""
     if request.assertion is None:
-        return decided
+        return None
     try:
         is_new = await server.service.remember(request.assertion.key, request.assertion.keep_until)
     except Unavailable as error:
-        later = refusal("temporarily_unavailable", "Assertions cannot be recorded now. Ask again later.", 503)
-        return Answer(503, later.body, {**NO_STORE, "Retry-After": str(RETRY_AFTER), **error.headers})
+        return later("Assertions cannot be recorded now. Ask again later.", error)
     if not is_new:
         return refusal("invalid_client", "client_assertion: the jti was used before; sign a new assertion.")
-    return decided
+    return None
+
+
+def later(description: str, outage: Unavailable) -> Answer:
+    """What is to be asked again later."""
+    told = refusal("temporarily_unavailable", description, 503)
+    return Answer(503, told.body, {**NO_STORE, "Retry-After": str(RETRY_AFTER), **outage.headers})
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types

@@ -7,6 +7,7 @@ from gateway.oauth2.clients import FindClient
 from gateway.oauth2.tokens import SigningKeys
 
 Remember = Callable[[str, float], Awaitable[bool]]
+Revoke = Callable[[str, float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +16,15 @@ class AuthorizationService:
 
     `issuer` is the public base URL without a slash at its end (RFC 8414); tokens have it as audience too.
     `remember(key, keep_until)` notes a used assertion, durably and for all replicas, until POSIX second `keep_until`,
-    and says whether it was new; it may raise Unavailable. `now` gives POSIX seconds.
+    and says whether it was new. `revoke(jti, expires)` has an access token refused, durably and by all replicas, until
+    it expires at that POSIX second. Both may raise Unavailable. `now` gives POSIX seconds.
     """
 
     issuer: str
     keys: SigningKeys
     find_client: FindClient
     remember: Remember
+    revoke: Revoke
     now: Callable[[], float]
     token_seconds: int = 600
 
@@ -29,6 +32,11 @@ class AuthorizationService:
     def token_endpoint(self) -> str:
         """The URL that tokens are asked from."""
         return f"{self.issuer}/oauth2/token"
+
+    @property
+    def revocation_endpoint(self) -> str:
+        """The URL that tokens are handed back to."""
+        return f"{self.issuer}/oauth2/revoke"
 
     @property
     def audiences(self) -> tuple[str, str]:

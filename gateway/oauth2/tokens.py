@@ -13,6 +13,7 @@ from gateway.oauth2 import jose
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"
+UNKNOWN_KEY = "no key of the issuer has this kid and alg"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,6 +84,20 @@ def access_token(
         "scope": scope,
     }
     return jwt.encode({"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
+
+
+def verified_client(token: jose.Unverified, keys: SigningKeys) -> str:
+    """The client_id of an access token that one of these keys signed. Raises InvalidTokenError where none did.
+
+    Issuer, audience and times are not looked at.
+    """
+    if token.algorithm != ALGORITHM or token.type != TYPE:
+        raise jose.InvalidTokenError(f"not an access token of typ {TYPE} and alg {ALGORITHM}")
+    key = jose.find_key(token, keys.keys)
+    if key is None:
+        raise jose.InvalidTokenError(UNKNOWN_KEY)
+    jose.verify(token, key)
+    return jose.text(token.claims, "client_id")
 
 
 def _listed(document: bytes | str) -> list[JsonObject]:

@@ -2,14 +2,28 @@
 
 Windows are aligned to the clock, `now` is always an argument, and a spend costs a few microseconds.
 
-counters   where the counts are kept
+interface  what the paths ask of quotas
 windows    limits -> windows, ceilings and header text (IETF draft RateLimit header fields); pure
-spending   spend, give back, in flight, headers
+counters   where a process keeps its counts
+spending   the same within one process: spend, give back, in flight, headers
 urgency    which cases may use the reserve
 """
 
-from gateway.quota.counters import Counters, MemoryCounters
-from gateway.quota.spending import ORDINARY, RESERVE, Quota, Spent
+from gateway.quota.counters import MemoryCounters
+from gateway.quota.interface import ALONE, ORDINARY, RESERVE, Quota, Spent
+from gateway.quota.spending import LocalQuota, exceeded
 from gateway.quota.urgency import UrgentCases
+from gateway.quota.windows import Window
 
-__all__ = ["ORDINARY", "RESERVE", "Counters", "MemoryCounters", "Quota", "Spent", "UrgentCases"]
+__all__ = [
+    "ALONE",
+    "ORDINARY",
+    "RESERVE",
+    "LocalQuota",
+    "MemoryCounters",
+    "Quota",
+    "Spent",
+    "UrgentCases",
+    "Window",
+    "exceeded",
+]

@@ -1,29 +1,12 @@
-"""Where counts are kept: in this process, or in any storage of the `limits` library."""
+"""Where counts are kept: in this process."""
 
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
-
-
-class Counters(Protocol):
-    """Named counters. Every storage of the `limits` library is one; those on Redis or Valkey serve several replicas."""
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add `amount` and return the new count. A new counter lives for `expiry` seconds at least."""
-        ...
-
-    def get(self, key: str) -> int:
-        """The count, 0 where there is none."""
-        ...
+from collections.abc import Callable, Iterator
 
 
 class MemoryCounters:
-    """Counters in this process. The caller holds a lock; expired counters go when new ones come.
-
-    `limits.storage.MemoryStorage` is not used here: it starts some eighty timer threads a second under load, and an
-    increment that meets another one may return a count too high, so that fewer than the limit are admitted.
-    """
+    """Counters in this process. The caller holds a lock; expired counters go when new ones come."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,8 +17,12 @@ class MemoryCounters:
         """How many counters are kept."""
         return len(self._counts)
 
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """Names and counts."""
+        return iter(self._counts.items())
+
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See `Counters.incr`."""
+        """Add `amount` and return the new count. A new counter lives for `expiry` seconds at least."""
         count = self._counts.get(key)
         if count is None:
             self._make_room(key, expiry)
@@ -43,8 +30,14 @@ class MemoryCounters:
         self._counts[key] = count = count + amount
         return count
 
+    def put(self, key: str, expiry: int, count: int) -> None:
+        """Make it this count, whatever it was. A new counter lives for `expiry` seconds at least."""
+        if key not in self._counts:
+            self._make_room(key, expiry)
+        self._counts[key] = count
+
     def get(self, key: str) -> int:
-        """See `Counters.get`."""
+        """The count, 0 where there is none."""
         return self._counts.get(key, 0)
 
     def _make_room(self, key: str, expiry: int) -> None:

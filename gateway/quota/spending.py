@@ -1,73 +1,66 @@
-"""Spending: one atomic increment a window decides; what is refused is taken back at once."""
+"""Spending in this process: one increment a window decides; what is refused is taken back at once."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from gateway.errors import ErrorKind, Issue, QuotaExceeded
 from gateway.model import JsonObject, Publisher
-from gateway.quota.counters import Counters, MemoryCounters
-from gateway.quota.windows import LENGTHS, Plan, Window, expiry, key_prefix, plan, rate_limit
-
-ORDINARY = "ordinary"
-RESERVE = "reserve"  # beyond a limit, for urgent cases only
-IN_FLIGHT = "in-flight"
+from gateway.quota.counters import MemoryCounters
+from gateway.quota.interface import IN_FLIGHT, ORDINARY, RESERVE, Spent
+from gateway.quota.windows import Plan, Window, is_current, key_of, length_of, plan, rate_limit
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """One message that was counted: on what, and in which POSIX second."""
+class LocalQuota:
+    """The `Quota` of one process. Safe for threads."""
 
-    quota: str  # ORDINARY or RESERVE
-    second: int
-
-
-class Quota:
-    """The counts of all publishers. Limits are read from the Publisher of each call: a change works at once.
-
-    Safe for threads. On counters shared by replicas never more than the limit is admitted in all, and at its very edge
-    one replica may refuse while another takes a refused increment back. `now` is POSIX seconds everywhere.
-    """
-
-    def __init__(self, counters: Counters | None = None) -> None:
-        self._counters: Counters = MemoryCounters() if counters is None else counters
+    def __init__(self, counters: MemoryCounters | None = None) -> None:
+        self._counters = MemoryCounters() if counters is None else counters
         self._lock = threading.Lock()
         self._plans: dict[str, Plan] = {}
         self._in_flight: dict[str, int] = {}
 
-    def spend(self, publisher: Publisher, urgent: bool, now: float) -> Spent:
-        """Count one message in every window. Raises QuotaExceeded (429, Retry-After), and then nothing is counted."""
+    async def spend(self, publisher: Publisher, urgent: bool, now: float) -> Spent:
+        """See `Quota.spend`."""
+        return self.spend_now(publisher, urgent, now)
+
+    async def give_back(self, publisher: Publisher, spent: Spent, now: float) -> None:
+        """See `Quota.give_back`."""
+        self.give_back_now(publisher, spent, now)
+
+    async def snapshot(self, publisher: Publisher, now: float) -> list[JsonObject]:
+        """See `Quota.snapshot`."""
+        return self.snapshot_now(publisher, now)
+
+    def spend_now(self, publisher: Publisher, urgent: bool, now: float) -> Spent:
+        """See `Quota.spend`."""
         second = int(now)
-        windows = self._plan(publisher).windows
+        windows = self.plan(publisher).windows
         incr = self._counters.incr
         with self._lock:
             counts = [incr(w.key(second), w.expiry) for w in windows]
             spent = [w for w, count in zip(windows, counts, strict=True) if count > w.limit]
             if not spent:
                 return Spent(ORDINARY, second)
-            refusing = [
-                w
-                for w, count in zip(windows, counts, strict=True)
-                if count > (w.ceiling if urgent else w.limit)
-            ]
-            if not refusing:
+            if all(count <= w.bound(urgent) for w, count in zip(windows, counts, strict=True)):
                 return Spent(RESERVE, second)
             for w in windows:
                 incr(w.key(second), w.expiry, -1)
-        raise _exceeded(refusing, urgent, second)
+        raise exceeded(windows, counts, urgent, second)
 
-    def give_back(self, publisher: Publisher, spent: Spent, now: float) -> None:
-        """Take one spend back, for a message that was accepted before. Windows that are over keep their count."""
+    def give_back_now(self, publisher: Publisher, spent: Spent, now: float) -> None:
+        """See `Quota.give_back`."""
         second = int(now)
         with self._lock:
-            for w in self._plan(publisher).windows:
-                if spent.second // w.length == second // w.length:
-                    self._counters.incr(w.key(second), w.expiry, -1)
+            for w in self.plan(publisher).windows:
+                key = w.key(second)
+                if key == w.key(spent.second) and self._counters.get(key) > 0:
+                    self._counters.incr(key, w.expiry, -1)
 
     @contextmanager
     def in_flight(self, publisher: Publisher) -> Iterator[None]:
-        """Count a request as under way for as long as the block runs. Raises QuotaExceeded (429, Retry-After: 1)."""
+        """See `Quota.in_flight`."""
         with self._lock:
             count = self._in_flight.get(publisher.id, 0)
             if count >= publisher.limits.in_flight:
@@ -84,20 +77,17 @@ class Quota:
                     del self._in_flight[publisher.id]
 
     def headers(self, publisher: Publisher, now: float) -> list[tuple[bytes, bytes]]:
-        """RateLimit-Policy and RateLimit (IETF draft RateLimit header fields) as ASGI headers. Spends nothing."""
-        made, second = self._plan(publisher), int(now)
+        """See `Quota.headers`."""
+        made, second = self.plan(publisher), int(now)
         counts = self._peek(made.windows, second)
         return [
             (b"ratelimit-policy", made.policy),
             (b"ratelimit", rate_limit(made.windows, counts, second)),
         ]
 
-    def snapshot(self, publisher: Publisher, now: float) -> list[JsonObject]:
-        """Every limit as `GET /v1/quota` shows it: the windows, their reserves (`burst-reserve`…), and `in-flight`.
-
-        `window` and `reset` in seconds, 0 where a limit has no window.
-        """
-        windows, second = self._plan(publisher).windows, int(now)
+    def snapshot_now(self, publisher: Publisher, now: float) -> list[JsonObject]:
+        """See `Quota.snapshot`."""
+        windows, second = self.plan(publisher).windows, int(now)
         counts = self._peek(windows, second)
         shown = [
             _shown(w.name, w.limit, w.limit - count, w, second)
@@ -113,17 +103,36 @@ class Quota:
         return [*shown, in_flight]
 
     def rebuild(self, usage: Iterable[tuple[str, str, str, int]], now: float) -> None:
-        """Count again what the store holds of the windows of `now`: a restart gives nothing back.
+        """Count at least what the store holds of the windows of `now`: a restart gives nothing back.
 
-        Rows are (publisher id, quota, window "second", "minute" or "day", count). For counters in memory only; shared
-        ones outlive a restart.
+        Rows are (publisher id, quota, window "second", "minute" or "day", count).
         """
+        totals: Counter[tuple[str, str]] = Counter()
+        for publisher_id, _quota, name, count in usage:
+            totals[publisher_id, name] += count
         with self._lock:
-            for publisher_id, _quota, name, count in usage:
-                key = f"{key_prefix(publisher_id, name)}{int(now) // LENGTHS[name]}"
-                self._counters.incr(key, expiry(name), count)
+            for (publisher_id, name), total in totals.items():
+                key, expiry = key_of(publisher_id, name, int(now))
+                if total > self._counters.get(key):
+                    self._counters.put(key, expiry, total)
 
-    def _plan(self, publisher: Publisher) -> Plan:
+    def see(self, windows: Sequence[Window], counts: Sequence[int], second: int) -> None:
+        """Take over what was counted elsewhere in the windows that hold this POSIX second."""
+        with self._lock:
+            for w, count in zip(windows, counts, strict=True):
+                self._counters.put(w.key(second), w.expiry, count)
+
+    def counted(self, now: float) -> list[tuple[str, int, int]]:
+        """(key, seconds to keep it, count) of everything that is counted in the windows of `now`."""
+        with self._lock:
+            return [
+                (key, length_of(key), count)
+                for key, count in self._counters
+                if count > 0 and is_current(key, int(now))
+            ]
+
+    def plan(self, publisher: Publisher) -> Plan:
+        """The windows of a publisher as it is registered now."""
         made = self._plans.get(publisher.id)
         if made is None or (made.limits is not publisher.limits and made.limits != publisher.limits):
             made = self._plans[publisher.id] = plan(publisher.id, publisher.limits)
@@ -134,9 +143,11 @@ class Quota:
             return [self._counters.get(w.key(second)) for w in windows]
 
 
-def _exceeded(refusing: list[Window], urgent: bool, second: int) -> QuotaExceeded:
+def exceeded(windows: Sequence[Window], counts: Sequence[int], urgent: bool, second: int) -> QuotaExceeded:
+    """The refusal of a message that would have brought the windows to these counts."""
+    refusing = [w for w, count in zip(windows, counts, strict=True) if count > w.bound(urgent)]
     wait = max(w.reset(second) for w in refusing)
-    limits = ", ".join(f"{w.ceiling if urgent else w.limit} in {w.length} s ({w.name})" for w in refusing)
+    limits = ", ".join(f"{w.bound(urgent)} in {w.length} s ({w.name})" for w in refusing)
     of_reserve = "the reserve included" if urgent else "the reserve is kept for cases of priority P0 or P1"
     return QuotaExceeded(
         Issue(ErrorKind.QUOTA, f"Spent: {limits}; {of_reserve}. Send the same message again after {wait} s."),

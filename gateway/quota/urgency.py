@@ -40,6 +40,10 @@ class UrgentCases:
             del cases[next(iter(cases))]
 
     def rebuild(self, cases: Iterable[tuple[str, str, float]]) -> None:
-        """Remember again what the store holds. Rows are (publisher id, case id, when)."""
+        """Remember what the store holds, of all replicas. Rows are (publisher id, case id, when).
+
+        What is known to be later stays so.
+        """
         for publisher_id, case_id, at in sorted(cases, key=lambda row: row[2]):
-            self.remember(publisher_id, "P0", case_id, at)
+            if at > self._seen.get(publisher_id, {}).get(case_id, 0.0):
+                self.remember(publisher_id, "P0", case_id, at)

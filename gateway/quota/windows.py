@@ -24,6 +24,10 @@ class Window(NamedTuple):
         """The counter of the window that holds this POSIX second."""
         return f"{self.prefix}{second // self.length}"
 
+    def bound(self, urgent: bool) -> int:
+        """How much of it a message may use."""
+        return self.ceiling if urgent else self.limit
+
     def reset(self, second: int) -> int:
         """Whole seconds until the window that holds this POSIX second ends, rounded up: 1 or more."""
         return self.length - second % self.length
@@ -48,13 +52,29 @@ def plan(publisher_id: str, limits: Limits) -> Plan:
     return Plan(limits, windows, policy.encode())
 
 
-def key_prefix(publisher_id: str, window_name: str) -> str:
-    """What the keys of a publisher's counters for a window ("second", "minute", "day") begin with."""
-    return f"quota/{publisher_id}/{window_name}/"
+def key_of(publisher_id: str, window_name: str, second: int) -> tuple[str, int]:
+    """The counter of a publisher's window ("second", "minute", "day") that holds this POSIX second, and its expiry."""
+    number = second // LENGTHS[window_name]
+    return f"{_prefix(publisher_id, window_name)}{number}", _expiry(window_name)
 
 
-def expiry(window_name: str) -> int:
-    """How long, in seconds, a counter of this window is kept."""
+def is_current(key: str, second: int) -> bool:
+    """Whether a counter's window holds this POSIX second."""
+    _, name, number = key.rsplit("/", 2)
+    return int(number) == second // LENGTHS[name]
+
+
+def length_of(key: str) -> int:
+    """How long, in seconds, this counter is kept."""
+    return _expiry(key.rsplit("/", 2)[1])
+
+
+def _prefix(publisher_id: str, window_name: str) -> str:
+    # all keys under one hash tag: a proxy before a cluster lets a script touch one slot only
+    return f"{{gateway-quota}}/{publisher_id}/{window_name}/"
+
+
+def _expiry(window_name: str) -> int:
     return LENGTHS[window_name] + EXPIRY_SLACK
 
 
@@ -71,5 +91,5 @@ def rate_limit(windows: Iterable[Window], counts: Iterable[int], second: int) ->
 def _window(publisher_id: str, name: str, window_name: str, limit: int, reserve: float) -> Window:
     # as decimals: 100 * 0.07 is a little over 7 in floating point, and would be rounded up to 8
     extra = (limit * Decimal(str(reserve))).to_integral_value(ROUND_CEILING)
-    prefix = key_prefix(publisher_id, window_name)
-    return Window(name, LENGTHS[window_name], limit, limit + int(extra), prefix, expiry(window_name))
+    prefix = _prefix(publisher_id, window_name)
+    return Window(name, LENGTHS[window_name], limit, limit + int(extra), prefix, _expiry(window_name))

@@ -7,5 +7,6 @@ of them that never changes; a `RegistryHolder` swaps one for the next.
 from gateway.registry.ids import Ids, is_actor_id
 from gateway.registry.reading import load
 from gateway.registry.snapshot import Registry, RegistryHolder
+from gateway.registry.watch import fingerprint, watched
 
-__all__ = ["Ids", "Registry", "RegistryHolder", "is_actor_id", "load"]
+__all__ = ["Ids", "Registry", "RegistryHolder", "fingerprint", "is_actor_id", "load", "watched"]

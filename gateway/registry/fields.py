@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
 
 import schemas
+from gateway.addresses import url_problem
 from gateway.model import JsonObject, Limits
 from gateway.registry.ids import is_actor_id, is_pattern
 
@@ -73,6 +74,12 @@ def _count(value: Any) -> Problems:
 def _share(value: Any) -> Problems:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         yield "", "must be a number from 0 to 1"
+
+
+def _url(value: Any) -> Problems:
+    problem = url_problem(value) if isinstance(value, str) else "must be a text"
+    if problem:
+        yield "", problem
 
 
 def _date(value: Any) -> Problems:
@@ -144,6 +151,7 @@ FIELDS: dict[str, Field] = {
     "cisu": Field(_one_of("direct", "convert"), "direct"),
     "limits": Field(lambda _value: iter(()), {}),
     "certification": Field(lambda _value: iter(()), None),
+    "webhook": Field(lambda _value: iter(()), None),
 }
 LIMITS: dict[str, Field] = {
     "per_second": Field(_count, Limits().per_second),
@@ -158,6 +166,7 @@ CERTIFICATION: dict[str, Field] = {
     "valid_until": Field(_date),
     "types": Field(_list_of(_is_certifiable, "a message type and model version like RS-EDA@v3")),
 }
+WEBHOOK: dict[str, Field] = {"url": Field(_url)}
 
 
 def with_defaults(fields: dict[str, Field], values: JsonObject) -> JsonObject:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.addresses import private_problem
 from gateway.errors import ConfigurationError
 from gateway.model import Certification, JsonObject, Limits, Publisher
-from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, Field, key_set, with_defaults
+from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, WEBHOOK, Field, key_set, with_defaults
 from gateway.registry.snapshot import Registry
 from gateway.registry.toml_file import TomlFile, read_toml
 
-TABLES = {"limits": LIMITS, "certification": CERTIFICATION}
+TABLES = {"limits": LIMITS, "certification": CERTIFICATION, "webhook": WEBHOOK}
 DAY = 86_400  # seconds
 
 
@@ -27,10 +28,15 @@ class Registration:
 
 
 def load(
-    directory: Path, *, exclusive_senders: bool = True, core_recipients: tuple[str, ...] = ()
+    directory: Path,
+    *,
+    exclusive_senders: bool = True,
+    core_recipients: tuple[str, ...] = (),
+    private_webhooks: bool = False,
 ) -> Registry:
-    """The registry of a folder: one registration in each `*.toml`. See `Registry` for the two other arguments.
+    """The registry of a folder: one registration in each `*.toml`. See `Registry` for the two arguments after it.
 
+    With `private_webhooks` a webhook may be http, and at an address that is none of the public Internet.
     Raises ConfigurationError with one line, `file:line: …`, for each thing that is wrong in any of the files.
     """
     paths = sorted(directory.glob("*.toml"))
@@ -44,6 +50,7 @@ def load(
         except ConfigurationError as error:
             problems.append(str(error))
     problems += _conflicts(registrations, exclusive_senders)
+    problems += [] if private_webhooks else _private_webhooks(registrations)
     if problems:
         raise ConfigurationError("\n".join(problems))
     publishers = [r.publisher for r in registrations]
@@ -61,6 +68,7 @@ def read_registration(path: Path) -> Registration:
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     values |= {"limits": Limits(**with_defaults(LIMITS, values["limits"])), "jwks": jwks}
     values["certification"] = _certification(values["certification"])
+    values["webhook"] = (values["webhook"] or {}).get("url", "")
     del values["jwks_file"]
     return Registration(Publisher(**values), file)
 
@@ -128,6 +136,13 @@ def _conflicts(registrations: list[Registration], exclusive_senders: bool) -> It
                 if other is not registration:
                     here, there = registration.file.at(key, value), other.file.at(key, value)
                     yield f"{here}: {key}: {value!r} is taken by {other.publisher.id} ({there})"
+
+
+def _private_webhooks(registrations: list[Registration]) -> Iterator[str]:
+    for one in registrations:
+        problem = private_problem(one.publisher.webhook) if one.publisher.webhook else ""
+        if problem:
+            yield f"{one.file.at('webhook.url')}: webhook.url: {problem}"
 
 
 def _claims(publisher: Publisher, key: str) -> tuple[str, ...]:

@@ -8,12 +8,27 @@ import sqlite3
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.settings import mask
 from gateway.store.database import open_database
-from gateway.store.interface import DeadLetter, ErasedCase, Store
+from gateway.store.interface import PER_ENDPOINT, DeadLetter, Endpoint, ErasedCase, Event, Events, Store
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_database import SCHEMES, open_postgres
 from gateway.store.sqlite import SqliteStore
 
-__all__ = ["DeadLetter", "ErasedCase", "Store", "open_store"]
+__all__ = [
+    "PER_ENDPOINT",
+    "DeadLetter",
+    "Endpoint",
+    "ErasedCase",
+    "Event",
+    "Events",
+    "Store",
+    "is_shared",
+    "open_store",
+]
+
+
+def is_shared(database_url: str) -> bool:
+    """Whether a database of this URL serves several replicas."""
+    return database_url.startswith(SCHEMES)
 
 
 async def open_store(database_url: str, *, backlog_limit: int, now: float) -> Store:
@@ -21,7 +36,7 @@ async def open_store(database_url: str, *, backlog_limit: int, now: float) -> St
 
     Raises ConfigurationError where the URL is of another kind, or the database cannot be used or, a file, is in use.
     """
-    if database_url.startswith(SCHEMES):
+    if is_shared(database_url):
         return await _open_shared(database_url, backlog_limit, now)
     database = open_database(database_url)
     try:

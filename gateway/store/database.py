@@ -16,6 +16,22 @@ LATER = (
     # the hour first: what arrives together is written together, however many messages and publishers there are
     "CREATE INDEX IF NOT EXISTS messages_by_hour ON messages (seq >> 32, publisher_id)",
     "DROP INDEX IF EXISTS messages_by_publisher",
+    # access tokens that are refused before they expire
+    (
+        "CREATE TABLE IF NOT EXISTS revoked (jti TEXT PRIMARY KEY, expires_at REAL NOT NULL, revoked_at REAL NOT NULL)"
+        " WITHOUT ROWID"
+    ),
+    # of which items a webhook is still to tell; webhooks that answered 410
+    (
+        "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, publisher_id TEXT NOT NULL, since REAL NOT NULL,"
+        " next_at REAL NOT NULL, attempts INTEGER NOT NULL)"
+    ),
+    "CREATE INDEX IF NOT EXISTS events_due ON events (publisher_id, next_at)",
+    "CREATE INDEX IF NOT EXISTS events_by_time ON events (since)",
+    (
+        "CREATE TABLE IF NOT EXISTS disabled_endpoints (publisher_id TEXT PRIMARY KEY, url TEXT NOT NULL,"
+        " disabled_at REAL NOT NULL) WITHOUT ROWID"
+    ),
 )
 SCHEME = "sqlite:///"
 CACHE = 65_536  # KiB of pages in memory

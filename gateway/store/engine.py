@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
-from gateway.errors import GatewayError
-from gateway.model import Submission
+from gateway.errors import GatewayError, Refused
+from gateway.model import Delivery, Receipt, Submission
 from gateway.store import reads, rows, writes
 from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
 from gateway.store.commit import GroupCommit, database_error
 from gateway.store.database import Database
-from gateway.store.lanes import Entry, Lanes
+from gateway.store.lanes import STEP_BACK, Entry, Lanes
+from gateway.store.lookups import Lookups
 from gateway.store.memory import FreshMessages, InboxWaiters
 
 FRESH_BYTES = 67_108_864  # of bodies kept in memory until they are forwarded
@@ -75,13 +76,19 @@ class Engine:
         self._lanes = Lanes()
         self._fresh = FreshMessages(FRESH_BYTES)
         self._due = asyncio.Event()
+        self.event_came = asyncio.Event()
         self.inbox_waiters = InboxWaiters()
+        self.repeats = Lookups[writes.Sent, Receipt | Refused | None](
+            lambda sent: self.read(writes.find_receipts, sent)
+        )
+        self._claimed_at = float("-inf")
         for entry, next_at in reads.pending(database.reader):
             self._lanes.add(entry, next_at)
         self._wake()
 
     async def close(self) -> None:
         """Finish what is under way, then let go of the database."""
+        await self.repeats.close()
         await self._commit.close()
         self._closed = True
         self.inbox_waiters.end()
@@ -150,6 +157,9 @@ class Engine:
     def claim(self, now: float, limit: int) -> list[Entry]:
         """Up to `limit` due messages, at most one a lane."""
         self._due.clear()
+        if now < self._claimed_at - STEP_BACK:
+            self._lanes.end_waits()
+        self._claimed_at = now
         entries = self._lanes.claim(now, limit)
         self._wake()
         return entries
@@ -162,6 +172,12 @@ class Engine:
         if missing:
             messages.update(await self.read(reads.submissions, missing))
         return messages
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Something came into an inbox."""
+        self.inbox_waiters.wake(delivery.publisher_id)
+        if delivery.notify:
+            self.event_came.set()
 
     def unclaim(self, entries: Iterable[Entry]) -> None:
         """Claimed messages are due again at once, as if nothing had been."""

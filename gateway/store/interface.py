@@ -5,7 +5,7 @@ durably when it returns; it raises Unavailable (503, Retry-After), having change
 take it now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,8 +34,73 @@ class ErasedCase:
     left: int
 
 
+PER_ENDPOINT = 4  # events of one publisher under way at one time, in all replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An inbox item of which its publisher is to be told. `disabled_url` is the webhook that refused all of them for good."""
+
+    item_id: str
+    publisher_id: str
+    message_type: str
+    received_at: float
+    attempts: int  # before this one
+    disabled_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A publisher's events that wait (how many, since when, the most attempts of one), and what is disabled since when."""
+
+    publisher_id: str
+    waiting: int = 0
+    oldest: float | None = None
+    attempts: int = 0
+    disabled_url: str = ""
+    disabled_at: float | None = None
+
+
+class Events(Protocol):
+    """Of which inbox items a webhook is to tell: of a delivery with `notify`, until that is done or the item is out of the
+    inbox.
+    """
+
+    async def claim(self, now: float, limit: int, hold: float, most: Mapping[str, int]) -> list[Event]:
+        """Up to `limit` due events, the first of every publisher before the second of any.
+
+        Of one publisher at most PER_ENDPOINT are under way at one time, or as many as `most` says of it. Each stays so until
+        one of the next three names it, or for `hold` seconds: who claimed it may have died. One claim of a store at a time.
+        """
+
+    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
+        """Return when an event came, at the latest after `timeout`."""
+
+    async def done(self, item_id: str) -> None:
+        """Nothing more is to be told of this item."""
+
+    async def put_off(self, item_id: str, next_at: float, attempts: int) -> None:
+        """So many attempts were made in vain; the next is due at `next_at`."""
+
+    async def disable(self, publisher_id: str, url: str, now: float) -> None:
+        """A webhook wants no events any more: those that wait are gone, later ones bear it as their `disabled_url`."""
+
+    async def enable(self, publisher_id: str) -> bool:
+        """Forget that; whether there was anything to forget."""
+
+    async def expire(self, before: float) -> int:
+        """Give up the events of items that came before then; how many there were."""
+
+    async def endpoints(self) -> list[Endpoint]:
+        """The publishers of which events wait or a webhook is disabled, by id."""
+
+
 class Store(Protocol):
     """Outbox, inbox, dead letters and idempotency."""
+
+    @property
+    def events(self) -> Events:
+        """What webhooks are to tell of the inbox."""
 
     async def close(self) -> None:
         """Finish what is under way, then let go of the database."""
@@ -108,6 +173,14 @@ class Store(Protocol):
         Ids are unique for one sender only: another's message of the same id is left alone.
         """
 
+    async def mark_undelivered(
+        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    ) -> None:
+        """The Hub gave up a message of `sent_by` that the core had: one that is forwarded becomes expired or rejected.
+
+        The recipient's answer may still come, and is the last word.
+        """
+
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way."""
 
@@ -164,6 +237,12 @@ class Store(Protocol):
 
     async def remember_jti(self, key: str, expires_at: float, now: float) -> bool:
         """Whether this is the first time that the key is seen; it is forgotten some time after `expires_at`."""
+
+    async def revoke(self, jti: str, expires_at: float, now: float) -> None:
+        """Note that an access token is refused from now on; it is forgotten some time after `expires_at`."""
+
+    async def revoked(self, since: float) -> list[tuple[str, float]]:
+        """(jti, expiry) of the access tokens that were revoked since then, by any replica."""
 
     async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
         """(publisher, quota, window, count) of what was accepted in the current second, minute and day.

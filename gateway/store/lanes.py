@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+STEP_BACK = 1.0  # seconds that the clock is set back between two claims until waits, which it would lengthen, are ended
+
 
 @dataclass(slots=True)
 class Entry:
@@ -127,6 +129,14 @@ class Lanes:
             self._offer(found)
             claimed.append(found.queue[0])
         return claimed
+
+    def end_waits(self) -> None:
+        """Every lane that waits for a time is due now."""
+        for _, stamp, lane in self._waiting:
+            if stamp == lane.stamp:
+                lane.next_at = None
+                self._offer(lane)
+        self._waiting.clear()
 
     def release(self, message_id: str, next_at: float | None, attempts: int = 1) -> None:
         """A message under way was not taken: it stays first in its lane, due at `next_at` (None = at once)."""

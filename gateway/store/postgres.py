@@ -16,6 +16,7 @@ from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_database import Connection, Postgres
 from gateway.store.postgres_engine import LEASE, PostgresEngine
+from gateway.store.postgres_events import PostgresEvents
 from gateway.store.postgres_lanes import Mark
 from gateway.store.postgres_writes import Ended
 
@@ -33,6 +34,7 @@ class PostgresStore:
 
     def __init__(self, database: Postgres, backlog_limit: int, lease: float = LEASE) -> None:
         self._engine = PostgresEngine(database, lease)
+        self.events = PostgresEvents(self._engine)
         self._backlog_limit = backlog_limit
         self._forgot_at = float("-inf")
 
@@ -70,7 +72,7 @@ class PostgresStore:
 
     async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
         """The receipt that `enqueue` would repeat."""
-        found = await self._engine.read(postgres_reads.find_receipt, publisher_id, distribution_id, digest)
+        found = await self._engine.repeats.find((publisher_id, distribution_id, digest))
         if isinstance(found, Refused):
             raise found
         return found
@@ -147,7 +149,7 @@ class PostgresStore:
         ended = await self._engine.end(end)
         self._engine.marked(Mark(held, status, ()), ended.marked)
         if ended.answered and answer is not None:
-            self._engine.wake_inbox(answer.publisher_id)
+            self._engine.delivered(answer)
 
     async def mark_acknowledged(
         self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
@@ -160,6 +162,13 @@ class PostgresStore:
         if waited:
             self._engine.backlog.add(-waited)
             self._engine.wake_due()
+
+    async def mark_undelivered(
+        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    ) -> None:
+        """The Hub gave up a message that the core had."""
+        step = Step(status, now, cause)
+        await self._engine.change(postgres_writes.give_up_forwarded, distribution_id, sent_by, step)
 
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way, in all replicas as far as known."""
@@ -189,7 +198,7 @@ class PostgresStore:
     async def deposit(self, delivery: Delivery, now: float) -> InboxItem:  # noqa: ARG002 - as in `Store`
         """Keep a delivery."""
         item = await self._engine.change(postgres_writes.deposit, delivery)
-        self._engine.wake_inbox(delivery.publisher_id)
+        self._engine.delivered(delivery)
         return item
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
@@ -245,9 +254,17 @@ class PostgresStore:
         return await self._engine.change(postgres_writes.remember_jti, key, expires_at)
 
     async def forget(self, now: float) -> None:
-        """Forget the jtis that have expired."""
+        """Forget the jtis that have expired, of assertions and of revoked tokens."""
         self._forgot_at = now
         await self._engine.change(postgres_writes.forget_jtis, now)
+
+    async def revoke(self, jti: str, expires_at: float, now: float) -> None:
+        """Note that an access token is refused from now on."""
+        await self._engine.change(postgres_writes.revoke, jti, expires_at, now)
+
+    async def revoked(self, since: float) -> list[tuple[str, float]]:
+        """The access tokens that were revoked since then, by any replica."""
+        return await self._engine.read(postgres_reads.revoked, since)
 
     async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
         """What was accepted in the current second, minute and day."""

@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from gateway.errors import GatewayError, Unavailable
-from gateway.model import Outgoing
+from gateway.errors import GatewayError, Refused, Unavailable
+from gateway.model import Delivery, Outgoing, Receipt
 from gateway.observability import log
 from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads
 from gateway.store.batches import Batches, unavailable
+from gateway.store.lookups import Lookups
 from gateway.store.memory import Backlog, InboxWaiters
 from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
@@ -38,6 +39,9 @@ class PostgresEngine:
     def __init__(self, database: Postgres, lease: float = LEASE) -> None:
         self.database = database
         self.inbox_waiters = InboxWaiters()
+        self.repeats = Lookups[postgres_reads.Sent, Receipt | Refused | None](
+            lambda sent: self.read(postgres_reads.find_receipts, sent)
+        )
         self.backlog = Backlog()
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
@@ -46,6 +50,7 @@ class PostgresEngine:
         self._arrivals = Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
         self._marks = Batches[Mark](self._writer(postgres_lanes.mark), self._settle_mark)
         self._due = asyncio.Event()
+        self.event_came = asyncio.Event()
         self._wakes: set[str] = set()
         self._attention = asyncio.Event()
         self._closed = False
@@ -63,6 +68,7 @@ class PostgresEngine:
 
     async def close(self) -> None:
         """Finish what is under way, give back what is claimed, and let go of the database."""
+        await self.repeats.close()
         await self._arrivals.close()
         await self._marks.close()
         self._closed = True
@@ -140,10 +146,12 @@ class PostgresEngine:
         """Something can be claimed after a while."""
         asyncio.get_running_loop().call_later(max(0.0, seconds), self._due.set)
 
-    def wake_inbox(self, publisher_id: str) -> None:
-        """Something came into this publisher's inbox."""
-        self.inbox_waiters.wake(publisher_id)
-        self._tell(publisher_id)
+    def delivered(self, delivery: Delivery) -> None:
+        """Something came into an inbox; who waits for it at another replica is told too."""
+        self.inbox_waiters.wake(delivery.publisher_id)
+        self._tell(delivery.publisher_id)
+        if delivery.notify:
+            self.event_came.set()
 
     def held(self, receipt_id: str) -> Held | None:
         """The lease on a message that this replica forwards. From now on it is not renewed."""
@@ -267,7 +275,7 @@ class PostgresEngine:
             await listener.execute(statement, self._channel, list(wakes))
 
     def _heard(self, connection: Any, pid: int, _channel: str, wake: object) -> None:
-        if pid == connection.get_server_pid():  # our own: it was heard when it was said
+        if connection.is_closed() or pid == connection.get_server_pid():  # our own was heard when it was said
             return
         if wake:
             self.inbox_waiters.wake(str(wake))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gateway.model import Outgoing, Status, Step
 from gateway.store import rows
 from gateway.store.arrivals import DETAIL
+from gateway.store.lanes import STEP_BACK
 from gateway.store.postgres_database import Connection, plain
 
 READY = "lease IS NULL AND due_at IS NULL"
@@ -19,6 +20,11 @@ READY = "lease IS NULL AND due_at IS NULL"
 DUE = """
 UPDATE lanes SET due_at = NULL WHERE lane = ANY(ARRAY(
     SELECT lane FROM lanes WHERE due_at <= $1 ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+))
+"""
+ALL_DUE = """
+UPDATE lanes SET due_at = NULL WHERE lane = ANY(ARRAY(
+    SELECT lane FROM lanes WHERE due_at IS NOT NULL ORDER BY lane FOR UPDATE SKIP LOCKED
 ))
 """
 LOST = """
@@ -118,10 +124,16 @@ class Taken(NamedTuple):
 
 
 class Turns:
-    """Whose turn it is, for each class of urgency: the publisher that came last."""
+    """Whose turn it is, for each class of urgency: the publisher that came last; and when it was taken."""
 
     def __init__(self) -> None:
         self._last = {True: "", False: ""}
+        self._claimed_at = float("-inf")
+
+    def was_set_back(self, now: float) -> bool:
+        """Whether this replica's clock was set back since the last claim: it would make the waits for a retry longer."""
+        before, self._claimed_at = self._claimed_at, now
+        return now < before - STEP_BACK
 
     async def pick(self, connection: Connection, urgent: bool, room: int) -> tuple[list[str], bool]:
         """Up to `room` ready lanes, locked: publishers in turn, each one's longest waiting first; whether there are more."""
@@ -147,6 +159,8 @@ async def take_over(connection: Connection) -> None:
 
 async def claim(connection: Connection, turns: Turns, now: float, limit: int, lease: float) -> list[Taken]:
     """Up to `limit` due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first."""
+    if turns.was_set_back(now):
+        await connection.execute(ALL_DUE)
     await connection.execute(DUE, now)
     held: list[Held] = []
     for urgent in (True, False):

@@ -1,13 +1,15 @@
 """What asks the shared store: functions over a connection."""
 
+from collections.abc import Sequence
+
 from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.interface import DeadLetter
-from gateway.store.postgres_arrivals import EARLIER
 from gateway.store.postgres_database import Connection
 
+Sent = tuple[str, str, bytes]  # publisher, distributionID and digest of what was sent
 INBOX = f"""
 SELECT {rows.ITEM} FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) AS size, row_number() OVER (ORDER BY seq) AS n FROM (
@@ -15,6 +17,12 @@ SELECT {rows.ITEM} FROM (
         WHERE publisher_id = $1 AND acknowledged_at IS NULL AND seq > $2 ORDER BY seq LIMIT $3
     ) waiting
 ) page JOIN inbox i USING (seq) JOIN contents c USING (seq) WHERE n = 1 OR page.size <= {rows.PAGE_BYTES} ORDER BY i.seq
+"""  # noqa: S608 - constant
+REPEATED = f"""
+SELECT sent.n, m.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS sent (publisher, distribution, n)
+CROSS JOIN LATERAL (
+    SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = distribution AND publisher_id = publisher LIMIT 1
+) m
 """  # noqa: S608 - constant
 DEAD_LETTERS = """
 SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail
@@ -34,12 +42,11 @@ WHERE received_at >= $1 AND urgent AND case_id <> '' GROUP BY publisher_id, case
 """
 
 
-async def find_receipt(
-    connection: Connection, publisher_id: str, distribution_id: str, digest: bytes
-) -> Receipt | Refused | None:
-    """The receipt of a stored message as it stands, as a duplicate; Refused (409) where the digest differs."""
-    row = await connection.fetchrow(EARLIER, distribution_id, publisher_id)
-    return None if row is None else repeated(row, digest)
+async def find_receipts(connection: Connection, sent: Sequence[Sent]) -> list[Receipt | Refused | None]:
+    """The receipts of stored messages as they stand, as duplicates; Refused (409) where the digest differs."""
+    publishers, ids, digests = zip(*sent, strict=True)
+    found = {row[0]: tuple(row)[1:] for row in await connection.fetch(REPEATED, publishers, ids)}
+    return [repeated(found[n], digest) if n in found else None for n, digest in enumerate(digests, 1)]
 
 
 async def message(
@@ -147,6 +154,12 @@ async def usage(connection: Connection, now: float) -> list[tuple[str, str, str,
 async def urgent_cases(connection: Connection, since: float) -> list[tuple[str, str, float]]:
     """The last urgent message of each case."""
     return [(row[0], row[1], row[2]) for row in await connection.fetch(URGENT_CASES, since)]
+
+
+async def revoked(connection: Connection, since: float) -> list[tuple[str, float]]:
+    """The tokens that were revoked since then, and when they expire."""
+    found = await connection.fetch("SELECT jti, expires_at FROM revoked WHERE revoked_at >= $1", since)
+    return [(row[0], row[1]) for row in found]
 
 
 async def waiting(connection: Connection) -> tuple[int, float | None]:

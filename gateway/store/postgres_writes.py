@@ -29,9 +29,13 @@ SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
 WHERE i.publisher_id = $1 AND i.distribution_id = $2 AND i.sender = $3
 """  # noqa: S608 - constant
 KEEP = "INSERT INTO contents (seq, received_at, content) VALUES ($1, $2, $3)"
+TELL = "INSERT INTO events (seq, publisher_id, since, next_at) VALUES ($1, $2, $3, $3)"
 WAITING = """
 SELECT 1 FROM inbox WHERE seq = $1 AND id = $2 AND publisher_id = $3 AND acknowledged_at IS NULL FOR UPDATE
 """
+TAKE_OUT = (
+    "WITH told AS (DELETE FROM events WHERE seq = $1) UPDATE inbox SET acknowledged_at = $2 WHERE seq = $1"
+)
 ANSWERED = """
 SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq
 """
@@ -42,6 +46,9 @@ SELECT seq, $4, $5, $6 FROM messages WHERE distribution_id = $1 AND recipient = 
 ACKNOWLEDGE = """
 UPDATE messages SET status = 'acknowledged' WHERE seq = $1
 AND NOT EXISTS (SELECT 1 FROM steps WHERE message = $1 AND step = $2 AND detail = $3) RETURNING seq
+"""
+GIVE_UP = """
+UPDATE messages SET status = $3 WHERE distribution_id = $1 AND sender = $2 AND status = 'forwarded' RETURNING seq
 """
 # after messages have left it out of their turn: what stands first now; the wait for a retry ends with its message
 TIDY = """
@@ -82,6 +89,7 @@ SELECT count(*) FROM contents
 WHERE seq IN (SELECT seq FROM messages WHERE case_id = $1 UNION ALL SELECT seq FROM inbox WHERE case_id = $1)
 """
 EMPTY = """
+WITH told AS (DELETE FROM events WHERE seq = ANY ($1::bigint[]))
 UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, $2) WHERE seq = ANY ($1::bigint[])
 """
 
@@ -107,6 +115,8 @@ async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
     await connection.execute(KEEP, row[0], d.received_at, d.content)
+    if d.notify:
+        await connection.execute(TELL, row[0], d.publisher_id, d.received_at)
     step = rows.delivered(delivery)
     if step is not None:
         detail = plain(step.detail[:DETAIL])
@@ -134,7 +144,7 @@ async def acknowledge_item(
     seq = rows.seq_of(item_id)
     if await connection.fetchrow(WAITING, seq, item_id, publisher_id) is None:
         return False
-    await connection.execute("UPDATE inbox SET acknowledged_at = $2 WHERE seq = $1", seq, now)
+    await connection.execute(TAKE_OUT, seq, now)
     if answer is None:
         return True
     (outcome,) = await arrive(connection, [Incoming(answer, spent=False)])
@@ -169,6 +179,12 @@ async def acknowledge_message(
     return len(waited)
 
 
+async def give_up_forwarded(connection: Connection, distribution_id: str, sender: str, step: Step) -> None:
+    """Give the forwarded message of this sender the step as its status."""
+    found = await connection.fetch(GIVE_UP, distribution_id, sender, step.step)
+    await postgres_lanes.note(connection, [(row[0], step) for row in found])
+
+
 async def replay(connection: Connection, receipt_ids: Sequence[str], now: float) -> int:
     """Put the dead letters among these ids back at the end of their lanes; how many."""
     count = 0
@@ -196,8 +212,15 @@ async def remember_jti(connection: Connection, key: str, expires_at: float) -> b
 
 
 async def forget_jtis(connection: Connection, now: float) -> None:
-    """Forget the keys that no assertion can use any more."""
+    """Forget the keys that no assertion, and the tokens that no request can use any more."""
     await connection.execute("DELETE FROM assertions WHERE expires_at < $1", now)
+    await connection.execute("DELETE FROM revoked WHERE expires_at < $1", now)
+
+
+async def revoke(connection: Connection, jti: str, expires_at: float, now: float) -> None:
+    """Note a revoked token; repeating it changes nothing."""
+    statement = "INSERT INTO revoked VALUES ($1, $2, $3) ON CONFLICT (jti) DO NOTHING"
+    await connection.execute(statement, jti, expires_at, now)
 
 
 async def erase(connection: Connection, before: float, limit: int) -> int:

@@ -176,3 +176,10 @@ def urgent_cases(connection: sqlite3.Connection, since: float) -> list[tuple[str
         " NOT INDEXED WHERE seq >= ? AND received_at >= ? AND urgent AND case_id <> '' GROUP BY publisher_id, case_id",
         (int(since * 1e6), since),
     ).fetchall()
+
+
+def revoked(connection: sqlite3.Connection, since: float) -> list[tuple[str, float]]:
+    """The tokens that were revoked since then, and when they expire."""
+    return connection.execute(
+        "SELECT jti, expires_at FROM revoked WHERE revoked_at >= ?", (since,)
+    ).fetchall()

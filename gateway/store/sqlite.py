@@ -15,6 +15,7 @@ from gateway.store.batches import unavailable
 from gateway.store.database import Database
 from gateway.store.engine import Engine, wait_for
 from gateway.store.interface import DeadLetter, ErasedCase
+from gateway.store.sqlite_events import SqliteEvents
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
 PORTION = 500  # contents erased in one transaction
@@ -25,6 +26,7 @@ class SqliteStore:
 
     def __init__(self, database: Database, backlog_limit: int) -> None:
         self._engine = Engine(database)
+        self.events = SqliteEvents(self._engine)
         self._backlog_limit = backlog_limit
         self._forgot_at = float("-inf")
 
@@ -34,9 +36,8 @@ class SqliteStore:
 
     async def is_writable(self, now: float) -> bool:
         """Whether a change reaches the disk: it is tried."""
-        statement = "INSERT INTO probe VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
         try:
-            await self._engine.do(lambda connection: connection.execute(statement, (now,)).rowcount)
+            await self._engine.do(lambda connection: writes.probe(connection, now))
         except GatewayError:
             return False
         return True
@@ -60,7 +61,7 @@ class SqliteStore:
 
     async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
         """The receipt that `enqueue` would repeat."""
-        found = await self._engine.read(writes.find_receipt, publisher_id, distribution_id, digest)
+        found = await self._engine.repeats.find((publisher_id, distribution_id, digest))
         if isinstance(found, Refused):
             raise found
         return found
@@ -149,7 +150,7 @@ class SqliteStore:
         def settle(ended: bool) -> None:
             self._engine.leave(receipt_id)
             if ended and answer is not None:
-                self._engine.inbox_waiters.wake(answer.publisher_id)
+                self._engine.delivered(answer)
 
         await self._engine.mark(receipt_id, now, write, settle)
 
@@ -165,6 +166,13 @@ class SqliteStore:
             ),
             self._engine.leave_unless_under_way,
         )
+
+    async def mark_undelivered(
+        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    ) -> None:
+        """The Hub gave up a message that the core had."""
+        step = Step(status, now, cause)
+        await self._engine.do(lambda c: writes.give_up_forwarded(c, distribution_id, sent_by, step))
 
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way."""
@@ -197,7 +205,7 @@ class SqliteStore:
         item_id = rows.new_id(seq)
         return await self._engine.do(
             lambda connection: writes.deposit(connection, seq, item_id, delivery),
-            lambda _item: self._engine.inbox_waiters.wake(delivery.publisher_id),
+            lambda _item: self._engine.delivered(delivery),
         )
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
@@ -256,9 +264,17 @@ class SqliteStore:
         return await self._engine.do(lambda connection: writes.remember_jti(connection, key, expires_at))
 
     async def forget(self, now: float) -> None:
-        """Forget the jtis that have expired."""
+        """Forget the jtis that have expired, of assertions and of revoked tokens."""
         self._forgot_at = now
         await self._engine.do(lambda connection: writes.forget_jtis(connection, now), heavy=True)
+
+    async def revoke(self, jti: str, expires_at: float, now: float) -> None:
+        """Note that an access token is refused from now on."""
+        await self._engine.do(lambda connection: writes.revoke(connection, jti, expires_at, now))
+
+    async def revoked(self, since: float) -> list[tuple[str, float]]:
+        """The access tokens that were revoked since then."""
+        return await self._engine.read(reads.revoked, since)
 
     async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
         """What was accepted in the current second, minute and day."""

@@ -26,6 +26,8 @@ INSERT_ITEM = (
     " ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING"
 )
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
+INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, 0)"
+DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
 
 
 def arrive(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> list[Stored | Refused]:
@@ -64,6 +66,10 @@ def earlier_receipt(
     return None if isinstance(found, Receipt) and found.id == own_id else found
 
 
+PROBE_BYTES = 32_768  # of a message with its timeline and its places in the indexes
+Sent = tuple[str, str, bytes]  # publisher, distributionID and digest of what was sent
+
+
 def find_receipt(
     connection: sqlite3.Connection, publisher_id: str, distribution_id: str, digest: bytes
 ) -> Receipt | Refused | None:
@@ -75,6 +81,19 @@ def find_receipt(
     if row is None:
         return None
     return repeated(row, digest)
+
+
+def probe(connection: sqlite3.Connection, now: float) -> None:
+    """Write as much as a message needs, so that a file that is full is found out, and leave a line of it."""
+    statement = "INSERT INTO probe VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+    connection.execute("INSERT INTO probe VALUES (2, zeroblob(?))", (PROBE_BYTES,))
+    connection.execute("DELETE FROM probe WHERE id = 2")
+    connection.execute(statement, (now,))
+
+
+def find_receipts(connection: sqlite3.Connection, sent: Sequence[Sent]) -> list[Receipt | Refused | None]:
+    """The same for several."""
+    return [find_receipt(connection, *one) for one in sent]
 
 
 def advance(
@@ -127,6 +146,17 @@ def acknowledge_message(
     return [public_id for _, public_id in found]
 
 
+def give_up_forwarded(connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step) -> None:
+    """Give the forwarded message of this sender the step as its status."""
+    found = connection.execute(
+        "UPDATE messages SET status = ? WHERE distribution_id = ? AND sender = ? AND status = 'forwarded'"
+        " RETURNING seq",
+        (step.step, distribution_id, sender),
+    ).fetchall()
+    for (seq,) in found:
+        add_steps(connection, seq, [step])
+
+
 def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery) -> InboxItem:
     """Keep a delivery under a number and an id; the first item where it was kept before."""
     d = delivery
@@ -139,6 +169,8 @@ def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: De
     if count:
         connection.execute(INSERT_CONTENT, (seq, d.content))
         _note_losses(connection, delivery)
+        if d.notify:
+            connection.execute(INSERT_EVENT, (seq, d.publisher_id, d.received_at, d.received_at))
         return InboxItem(item_id, seq, delivery)
     row = connection.execute(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
@@ -176,6 +208,7 @@ def acknowledge_item(
             raise stored
         outcome = stored
     connection.execute("UPDATE inbox SET acknowledged_at = ? WHERE seq = ?", (now, seq))
+    connection.execute(DELETE_EVENT, (seq,))
     return outcome
 
 
@@ -220,6 +253,7 @@ def erase_case(connection: sqlite3.Connection, case_id: str, now: float, unread:
         "UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, ?) WHERE seq = ?",
         [(now, seq) for (seq,) in found],
     )
+    connection.executemany(DELETE_EVENT, found)
     (left,) = connection.execute(
         "SELECT count(*) FROM contents WHERE seq IN (SELECT seq FROM messages WHERE case_id = ?1"
         " UNION ALL SELECT seq FROM inbox WHERE case_id = ?1)",
@@ -235,5 +269,12 @@ def remember_jti(connection: sqlite3.Connection, key: str, expires_at: float) ->
 
 
 def forget_jtis(connection: sqlite3.Connection, now: float) -> None:
-    """Forget the keys that no assertion can use any more."""
+    """Forget the keys that no assertion, and the tokens that no request can use any more."""
     connection.execute("DELETE FROM assertions WHERE expires_at < ?", (now,))
+    connection.execute("DELETE FROM revoked WHERE expires_at < ?", (now,))
+
+
+def revoke(connection: sqlite3.Connection, jti: str, expires_at: float, now: float) -> None:
+    """Note a revoked token; repeating it changes nothing."""
+    statement = "INSERT INTO revoked VALUES (?, ?, ?) ON CONFLICT (jti) DO NOTHING"
+    connection.execute(statement, (jti, expires_at, now))

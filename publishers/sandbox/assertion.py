@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 JsonObject = dict[str, Any]
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -15,6 +15,11 @@ def new_key() -> JsonObject:
     """A fresh EC P-256 private JWK with its thumbprint (RFC 7638) as kid."""
     key = ECKey.generate_key("P-256", auto_kid=True)
     return {**key.as_dict(private=True), "use": "sig", "alg": "ES256"}
+
+
+def new_webhook_key() -> JsonObject:
+    """A fresh Ed25519 private JWK for webhooks."""
+    return dict(OKPKey.generate_key("Ed25519", auto_kid=True).as_dict(private=True))
 
 
 def public_jwks(jwk: JsonObject) -> JsonObject:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import schemas
+from gateway.addresses import url_problem
 from gateway.registry.fields import key_set
 from publishers.sandbox.publishers import SCOPES, DemoPublisher
 from publishers.sandbox.scenarios import GUESTS
@@ -76,8 +77,8 @@ class Guests:
 def make_guest(wish: Any, number: int, now: float) -> Guest:
     """A guest from client metadata, with fresh credentials. Raises RegistrationError.
 
-    Beside RFC 7591's members `model_version` (v1, v2, v3) and `format` (json, xml) are known: in what it receives. Unknown
-    members are left out, as section 2 demands. `now` in POSIX seconds.
+    Beside RFC 7591's members `model_version` (v1, v2, v3), `format` (json, xml) and `webhook_url` are known: in what it
+    receives, and where it is told so. Unknown members are left out, as section 2 demands. `now` in POSIX seconds.
     """
     if not isinstance(wish, dict):
         raise RegistrationError("invalid_client_metadata", "The body must be a JSON object.")
@@ -86,6 +87,7 @@ def make_guest(wish: Any, number: int, now: float) -> Guest:
     name = _name(wish, number)
     model_version = _choice(wish, "model_version", schemas.VERSIONS, "v3")
     form = _choice(wish, "format", FORMATS, "json")
+    webhook = _webhook(wish)
     secret = secrets.token_urlsafe(32) if method == METHODS[0] else ""
     own_id = f"{GUESTS}{number}"
     publisher = DemoPublisher(
@@ -98,6 +100,7 @@ def make_guest(wish: Any, number: int, now: float) -> Guest:
         (own_id,),
         model_version,
         form,
+        webhook,
     )
     metadata = {
         "client_id": publisher.client_id,
@@ -114,6 +117,7 @@ def make_guest(wish: Any, number: int, now: float) -> Guest:
         "inbox_ids": [own_id],
         "model_version": model_version,
         "format": form,
+        **({"webhook_url": webhook} if webhook else {}),
     }
     return Guest(publisher, keys, metadata, secrets.token_urlsafe(32))
 
@@ -152,6 +156,14 @@ def _name(wish: JsonObject, number: int) -> str:
     if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME:
         raise _wrong("client_name", f"must be a text of 1 to {MAX_NAME} printable characters")
     return name.strip()
+
+
+def _webhook(wish: JsonObject) -> str:
+    url = wish.get("webhook_url", "")
+    problem = (url_problem(url) if url else "") if isinstance(url, str) else "must be a text"
+    if problem:
+        raise _wrong("webhook_url", problem)
+    return str(url)
 
 
 def _choice(wish: JsonObject, member: str, allowed: tuple[str, ...], default: str) -> str:

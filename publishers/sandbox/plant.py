@@ -46,6 +46,8 @@ def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
         "GATEWAY_RETRY_BASE": "0.2",
         "GATEWAY_RETRY_MAX": "2",
         "GATEWAY_STOP_GRACE": "3",
+        "GATEWAY_WEBHOOK_KEYS_FILE": str(data / "keys" / "webhooks.json"),
+        "GATEWAY_WEBHOOK_ALLOW_PRIVATE": "true",
     }
 
 

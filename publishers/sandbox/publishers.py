@@ -3,6 +3,7 @@
 DIR/registry/*.toml         one registration a publisher, read by the gateway as any other
 DIR/keys/signing.json       the gateway's private JWK Set for its access tokens
 DIR/keys/gateway.json       the gateway's private JWK as a client of the core; gateway-jwks.json: its public part
+DIR/keys/webhooks.json      the private JWK Set that signs its webhooks
 DIR/keys/core.json          the core's private JWK as a client of the gateway; core-jwks.json: its public part
 DIR/sandbox.json            where everything is, with the publishers' credentials
 """
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from publishers.sandbox.assertion import new_key, public_jwks
+from publishers.sandbox.assertion import new_key, new_webhook_key, public_jwks
 from publishers.sandbox.scenarios import SCENARIOS
 
 JsonObject = dict[str, Any]
@@ -38,6 +39,7 @@ class DemoPublisher:
     inbox_ids: tuple[str, ...]
     model_version: str
     format: str
+    webhook: str = ""  # the URL that is told of new inbox items
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Keys:
     signing: tuple[JsonObject, ...]
     gateway: JsonObject
     core: JsonObject
+    webhooks: JsonObject
 
 
 def generate_publishers() -> tuple[DemoPublisher, ...]:
@@ -98,7 +101,7 @@ def demo(
 
 def generate_keys() -> Keys:
     """Fresh keys."""
-    return Keys((new_key(),), new_key(), new_key())
+    return Keys((new_key(),), new_key(), new_key(), new_webhook_key())
 
 
 def registration(
@@ -122,6 +125,8 @@ def registration(
         facts["secret_sha256"] = hashlib.sha256(publisher.client_secret.encode()).hexdigest()
     lines = _toml(facts)
     lines += ["", "[limits]", *(f"{name} = {value}" for name, value in limits.items())]
+    if publisher.webhook:
+        lines += ["", "[webhook]", *_toml({"url": publisher.webhook})]
     for jwk in public_jwks(publisher.private_key_jwk)["keys"] if keys is None else keys:
         lines += ["", "[[jwks.keys]]", *_toml(jwk)]
     text = "\n".join(lines) + "\n"
@@ -146,6 +151,7 @@ def write(data: Path, publishers: tuple[DemoPublisher, ...], keys: Keys) -> None
         "gateway-jwks": public_jwks(keys.gateway),
         "core": keys.core,
         "core-jwks": public_jwks(keys.core),
+        "webhooks": {"keys": [keys.webhooks]},
     }
     for name, document in documents.items():
         write_private(data / "keys" / f"{name}.json", document)
@@ -162,7 +168,7 @@ def write_private(path: Path, document: JsonObject) -> None:
 def describe(gateway: str, core: str, publishers: tuple[DemoPublisher, ...]) -> JsonObject:
     """What `DIR/sandbox.json` holds of the servers and the publishers."""
     told = [
-        {name: value for name, value in asdict(publisher).items() if name != "name"}
+        {name: value for name, value in asdict(publisher).items() if name not in ("name", "webhook")}
         for publisher in publishers
     ]
     return {"gateway": gateway, "core": core, "publishers": told}

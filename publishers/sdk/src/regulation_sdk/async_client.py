@@ -171,7 +171,7 @@ class AsyncClient:
         """Take an item out of the inbox. With `reference` its sender gets an RC-REF, which says `step` and `refused`."""
         return await self._run(self._core.acknowledge(item_id, Ack(reference, step, refused), deadline))
 
-    async def webhook_keys(self, path: str = "/oauth2/jwks") -> dict[str, Any]:
+    async def webhook_keys(self, path: str = "/.well-known/webhook-keys") -> dict[str, Any]:
         """The JWK Set that webhooks are verified with, see `verify_webhook`. Keep it, and get it anew for an unknown signature."""
         return await self._run(self._core.webhook_keys(path))
 

@@ -1,0 +1,173 @@
+"""What a second replica costs: `python -m bench.replicas`, or as part of `python -m bench`.
+
+One gateway, then two, on one PostgreSQL, in rounds that alternate; each replica is loaded by as many connections as the one
+alone, and what is accepted is translated, checked and handed to a core that says yes at once. Counted is the processor time
+(user and system) of the gateways for each message, from the first request until the last message is forwarded, and
+PostgreSQL's own apart. The ratio is messages per CPU-second of two replicas over those of one, the median of the rounds.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+
+from bench import load, postgres
+
+PORT = 8492
+FORWARDED = re.compile(r'^gateway_forward_total\{result="forwarded"\} (\S+)', re.MULTILINE)
+PATIENCE = 120.0  # seconds for the rest of the messages to be forwarded
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Microseconds of CPU a message: of the gateways together, and of PostgreSQL; and the load's longest median wait."""
+
+    gateway_us: float
+    postgres_us: float
+    messages: int
+    p50_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One gateway that serves."""
+
+    pid: int
+    port: int
+    token: str
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def forwarded(self) -> float:
+        """Messages that the core has from it."""
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False, timeout=30).text
+        found = FORWARDED.search(text)
+        return float(found[1]) if found else 0.0
+
+
+@contextmanager
+def replica(number: int, database: str, folder: Path) -> Iterator[Replica]:
+    """A gateway of its own process. Raises RuntimeError where it does not start."""
+    port = PORT + number
+    command = [sys.executable, "-m", "bench.servers", "pipeline", "--port", str(port), "--data", str(folder)]
+    command += ["--database", database]
+    with (
+        (folder / f"log-{number}").open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(
+                    f"a replica does not start: {(folder / f'log-{number}').read_text()[-2000:]}"
+                )
+            yield Replica(process.pid, port, orjson.loads(line)["token"])
+        finally:
+            process.kill()
+
+
+def measure(server: postgres.Server, count: int, seconds: float) -> Cost:
+    """So many replicas on an empty store. Raises RuntimeError where a request was not answered 2xx."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name, ExitStack() as stack:
+        folder, database = Path(name), server.fresh()
+        replicas = [stack.enter_context(replica(number, database, folder)) for number in range(count)]
+        warm = _loaded(replicas, 1.0, folder)
+        _drained(replicas, sum(one.requests for one in warm))
+        gateways, database_cpu = sum(one.cpu_seconds() for one in replicas), server.cpu_seconds()
+        done = _loaded(replicas, seconds, folder)
+        messages = sum(one.requests for one in done)
+        _drained(replicas, messages + sum(one.requests for one in warm))
+        gateways = sum(one.cpu_seconds() for one in replicas) - gateways
+        database_cpu = server.cpu_seconds() - database_cpu
+        return Cost(
+            gateways * 1e6 / messages,
+            database_cpu * 1e6 / messages,
+            messages,
+            max(one.p50_ms for one in done),
+        )
+
+
+def _loaded(replicas: list[Replica], seconds: float, folder: Path) -> list[load.Load]:
+    with ThreadPoolExecutor(len(replicas)) as threads:
+        done = list(threads.map(lambda one: load.run(one.port, one.token, seconds, folder), replicas))
+    errors = sum(one.errors for one in done)
+    if errors:
+        raise RuntimeError(f"{errors} requests were not answered 2xx")
+    return done
+
+
+def _drained(replicas: list[Replica], messages: int) -> None:
+    deadline = time.perf_counter() + PATIENCE
+    while time.perf_counter() < deadline:
+        # a request whose answer the load generator did not wait for is forwarded all the same
+        if sum(one.forwarded() for one in replicas) >= messages:
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"not everything was forwarded after {PATIENCE:.0f} seconds")
+
+
+def figures(rounds: int, seconds: float) -> tuple[dict[str, dict[str, object]], float | None]:
+    """Median, least and most of every figure, and the ratio; nothing where PostgreSQL cannot be started."""
+    costs: dict[int, list[Cost]] = {1: [], 2: []}
+    try:
+        with postgres.server() as server:
+            for number in range(rounds):
+                for count in (1, 2) if number % 2 == 0 else (2, 1):
+                    costs[count].append(measure(server, count, seconds))
+                    cost = costs[count][-1]
+                    print(
+                        f"round {number + 1}: {count} on PostgreSQL {cost.gateway_us:.0f} us a message, "
+                        f"PostgreSQL {cost.postgres_us:.0f} us, {cost.messages} messages",
+                        flush=True,
+                    )
+    except postgres.NoServer as error:
+        print(f"two replicas: {error}")
+        return {}, None
+    found: dict[str, dict[str, object]] = {}
+    for count, name in ((1, "one_replica"), (2, "two_replicas")):
+        found[f"{name}_cpu_us"] = _spread([one.gateway_us for one in costs[count]])
+        found[f"{name}_postgres_cpu_us"] = _spread([one.postgres_us for one in costs[count]])
+    pairs = zip(
+        costs[1], costs[2], strict=True
+    )  # of one round, so that a machine that gets slower spoils nothing
+    return found, round(statistics.median(one.gateway_us / two.gateway_us for one, two in pairs), 3)
+
+
+def _spread(values: list[float]) -> dict[str, object]:
+    return {
+        "median": round(statistics.median(values), 3),
+        "min": round(min(values), 3),
+        "max": round(max(values), 3),
+        "unit": "us of CPU a message",
+    }
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.replicas", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    wanted = parser.parse_args()
+    _, ratio = figures(wanted.rounds, wanted.seconds)
+    print(f"cpu_two_replicas: {ratio}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
