@@ -7,7 +7,7 @@ from gateway.model import Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.interface import DeadLetter
-from gateway.store.postgres_database import Connection
+from gateway.store.postgres_database import Connection, plain
 
 Sent = tuple[str, str, bytes]  # publisher, distributionID and digest of what was sent
 INBOX = f"""
@@ -45,7 +45,10 @@ WHERE received_at >= $1 AND urgent AND case_id <> '' GROUP BY publisher_id, case
 async def find_receipts(connection: Connection, sent: Sequence[Sent]) -> list[Receipt | Refused | None]:
     """The receipts of stored messages as they stand, as duplicates; Refused (409) where the digest differs."""
     publishers, ids, digests = zip(*sent, strict=True)
-    found = {row[0]: tuple(row)[1:] for row in await connection.fetch(REPEATED, publishers, ids)}
+    found = {
+        row[0]: tuple(row)[1:]
+        for row in await connection.fetch(REPEATED, [*map(plain, publishers)], [*map(plain, ids)])
+    }
     return [repeated(found[n], digest) if n in found else None for n, digest in enumerate(digests, 1)]
 
 
