@@ -41,9 +41,7 @@ from gateway.webhooks import WebhookKeys, load_webhook_keys
 from gateway.workers import at_work
 
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
-KEEP_ALIVE = (
-    75  # seconds: longer than load balancers keep a connection that they do not use, so that they close it
-)
+KEEP_ALIVE = 75  # seconds: longer than load balancers keep an unused connection, so that they close it
 SWITCH_SECONDS = 0.0005  # that the event loop goes on while another thread waits for its turn
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
 
@@ -202,9 +200,7 @@ async def serve(settings: Settings) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=int(
-                settings.stop_grace / 2 - idle
-            ),  # the other half is the forwarder's
+            timeout_graceful_shutdown=int(settings.stop_grace / 2 - idle),  # the other half is the workers'
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
