@@ -195,7 +195,7 @@ class Forwarder:
             if not jobs:
                 await self._idle(room)
             elif unhurried and not all(job.submission.urgent for job in jobs):
-                await asyncio.sleep(GAP_SECONDS)
+                await self._store.wait_due(GAP_SECONDS, urgent=True)
         if self._tasks:
             await asyncio.wait(self._tasks)
 

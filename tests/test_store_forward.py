@@ -162,6 +162,22 @@ async def test_wait_due_wakes_for_a_message_a_freed_lane_and_a_retry(store: Stor
     await store.wait_due(0.01)  # nothing comes: it returns
 
 
+async def test_wait_due_for_what_is_urgent_lets_the_rest_wait(store: Store) -> None:
+    waiting = asyncio.create_task(store.wait_due(60, urgent=True))
+    await store.enqueue(submission(1), NOW)
+    await store.wait_due(60)
+    assert not waiting.done()
+    urgent = await store.enqueue(submission(2, urgent=True), NOW)
+    async with asyncio.timeout(5):
+        await waiting
+        await store.wait_due(60, urgent=True)  # nor is it missed
+    assert urgent.id in await claimed(store)
+    waiting = asyncio.create_task(store.wait_due(60, urgent=True))
+    await asyncio.sleep(0.01)
+    assert not waiting.done(), "what was claimed is no news"
+    waiting.cancel()
+
+
 async def test_wait_due_does_not_miss_what_came_before_it(store: Store) -> None:
     assert await claimed(store) == []
     await store.enqueue(submission(1), NOW)

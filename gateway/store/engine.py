@@ -75,7 +75,7 @@ class Engine:
         self._last_seq = reads.last_seq(database.reader)
         self._lanes = Lanes()
         self._fresh = FreshMessages(FRESH_BYTES)
-        self._due = asyncio.Event()
+        self._due, self._urgent_came = asyncio.Event(), asyncio.Event()
         self.event_came = asyncio.Event()
         self.inbox_waiters = InboxWaiters()
         self.repeats = Lookups[writes.Sent, Receipt | Refused | None](
@@ -146,6 +146,8 @@ class Engine:
         if stored.entry is not None:
             self._fresh.add(arrival.id, arrival.submission)
             self._lanes.add(stored.entry)
+            if stored.entry.urgent:
+                self._urgent_came.set()
             self._wake()
 
     def requeue(self, entries: Iterable[Entry]) -> None:
@@ -157,6 +159,7 @@ class Engine:
     def claim(self, now: float, limit: int) -> list[Entry]:
         """Up to `limit` due messages, at most one a lane."""
         self._due.clear()
+        self._urgent_came.clear()
         if now < self._claimed_at - STEP_BACK:
             self._lanes.end_waits()
         self._claimed_at = now
@@ -185,9 +188,9 @@ class Engine:
             self._lanes.release(entry.id, None, attempts=0)
         self._wake()
 
-    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+    async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`
         """Return when something may have become claimable."""
-        await wait_for(self._due.wait(), timeout)
+        await wait_for((self._urgent_came if urgent else self._due).wait(), timeout)
 
     async def mark(
         self,

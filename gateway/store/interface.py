@@ -144,8 +144,11 @@ class Store(Protocol):
     async def claim(self, now: float, limit: int) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane; each stays claimed until one of the next four names it."""
 
-    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
-        """Return when something may have become claimable, at the latest after `timeout`."""
+    async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
+        """Return when something may have become claimable, at the latest after `timeout`.
+
+        With `urgent`: when an urgent message came to this gateway since the last claim.
+        """
 
     async def mark_forwarded(
         self, receipt_id: str, now: float, detail: str = "", before: Sequence[Step] = ()

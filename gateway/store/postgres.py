@@ -111,9 +111,9 @@ class PostgresStore:
             raise
         return [job for job, complete in taken if complete]
 
-    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+    async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`
         """Return when something may have become claimable."""
-        await self._engine.wait_due(timeout)
+        await self._engine.wait_due(timeout, urgent=urgent)
 
     async def mark_forwarded(
         self, receipt_id: str, now: float, detail: str = "", before: Sequence[Step] = ()

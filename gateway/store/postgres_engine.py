@@ -49,7 +49,7 @@ class PostgresEngine:
         self._take_over_at = float("-inf")
         self._arrivals = Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
         self._marks = Batches[Mark](self._writer(postgres_lanes.mark), self._settle_mark)
-        self._due = asyncio.Event()
+        self._due, self._urgent_came = asyncio.Event(), asyncio.Event()
         self.event_came = asyncio.Event()
         self._wakes: set[str] = set()
         self._attention = asyncio.Event()
@@ -112,6 +112,8 @@ class PostgresEngine:
         """A stored message waits now, if it is new."""
         if arrived.stored.entry is not None:
             self.backlog.add(1, received_at)
+            if arrived.stored.entry.urgent:
+                self._urgent_came.set()
         if arrived.ready:
             self.wake_due()
 
@@ -119,6 +121,7 @@ class PostgresEngine:
         """Up to `limit` due messages, at most one a lane of all replicas, and whether their contents are there."""
         self._require_open()
         self._due.clear()
+        self._urgent_came.clear()
         loop = asyncio.get_running_loop()
         if loop.time() >= self._take_over_at:
             await self.database.write(postgres_lanes.take_over)
@@ -131,11 +134,11 @@ class PostgresEngine:
             self._due.set()
         return [(one.job, one.complete) for one in taken]
 
-    async def wait_due(self, timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
+    async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`
         """Return when something may have become claimable."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._due.wait()
+                await (self._urgent_came if urgent else self._due).wait()
 
     def wake_due(self) -> None:
         """Something can be claimed; the other replicas are told too."""
