@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
         """Note the answer once it is whole."""
         self._buffer += data
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found or len(rest) < _content_length(head):
+        if not found or len(rest) < content_length(head):
             return
         now = time.perf_counter()
         self.latencies.append(now - self._sent_at)
@@ -74,7 +74,8 @@ class Connection(asyncio.Protocol):
         self._transport.writelines([self._head, self._names.next().join(self._parts)])
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """The length of the body that follows an HTTP head, 0 where it names none."""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -3,13 +3,16 @@
 Also the databases: `database_url` is a fresh one of each kind in turn, `store` an open store on it.
 """
 
+import io
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from bench import valkey
+from gateway.observability import configure_logging
 from gateway.store import Store
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import opened, url
@@ -66,3 +69,13 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     """A store of each kind in turn, on an empty database."""
     async with opened(database_url) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def lines() -> Iterator[io.BytesIO]:
+    """What is logged."""
+    stream = io.BytesIO()
+    before = structlog.get_config()
+    configure_logging("debug", stream)
+    yield stream
+    structlog.configure(**before)

@@ -2,18 +2,16 @@
 
 import gzip
 import io
-from collections.abc import Iterator
 from email.utils import formatdate
 
 import httpx
 import orjson
 import pytest
-import structlog
 from pytest_httpx import HTTPXMock
 
 from gateway.core.fhir import FhirCore, clock_skew, retry_after
 from gateway.errors import CoreOutage, CoreRejected
-from gateway.observability import METRICS, configure_logging
+from gateway.observability import METRICS
 
 URL = "https://core.test/fhir"
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
@@ -139,16 +137,6 @@ async def test_retry_after_is_honoured(core: FhirCore, httpx_mock: HTTPXMock) ->
 )
 def test_retry_after_header(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
-
-
-@pytest.fixture
-def lines() -> Iterator[io.BytesIO]:
-    """What is logged."""
-    stream = io.BytesIO()
-    before = structlog.get_config()
-    configure_logging("debug", stream)
-    yield stream
-    structlog.configure(**before)
 
 
 async def test_clocks_that_part_are_shown_and_said_once(

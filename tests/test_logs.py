@@ -2,17 +2,14 @@
 
 import asyncio
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
-import structlog
 from prometheus_client import generate_latest
 
 from gateway.errors import CoreOutage, CoreRejected
-from gateway.observability import METRICS, configure_logging
+from gateway.observability import METRICS
 from tests.house import House, case, house, secret
 
 SEED = "Zébulon-Patient-7731"
@@ -26,15 +23,6 @@ PATIENT: dict[str, Any] = {
     ],
     "location": {"name": SEED, "freetext": SEED, "access": {"phoneNumber": PHONE}},
 }
-
-
-@pytest.fixture
-def lines() -> Iterator[io.BytesIO]:
-    stream = io.BytesIO()
-    before = structlog.get_config()
-    configure_logging("debug", stream)
-    yield stream
-    structlog.configure(**before)
 
 
 async def test_no_health_data_leaves_by_logs_or_metrics(tmp_path: Path, lines: io.BytesIO) -> None:

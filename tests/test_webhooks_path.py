@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import structlog
 from aiohttp import web
 from joserfc.jwk import ECKey
 from prometheus_client import generate_latest
@@ -23,7 +22,7 @@ from gateway.app import create_app
 from gateway.errors import ConfigurationError, CoreRejected
 from gateway.model import Publisher
 from gateway.oauth2 import CoreClient, generate_signing_keys
-from gateway.observability import METRICS, configure_logging
+from gateway.observability import METRICS
 from gateway.registry import Registry, RegistryHolder
 from gateway.runtime import Runtime
 from gateway.settings import Settings
@@ -37,15 +36,6 @@ from tests.webhook_receiver import receiving
 
 SEED = "Zébulon-Patient-7731"
 KEYS = generate_webhook_keys()
-
-
-@pytest.fixture
-def lines() -> Iterator[io.BytesIO]:
-    stream = io.BytesIO()
-    before = structlog.get_config()
-    configure_logging("debug", stream)
-    yield stream
-    structlog.configure(**before)
 
 
 def publishers(url: str) -> tuple[Publisher, ...]:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, cast
 
+from bench.generator import content_length
 from bench.message import PLACE
 
 
@@ -37,7 +38,7 @@ class Connection(asyncio.Protocol):
         """Resolve the answer once it is whole; those of the servers measured all have a Content-Length."""
         self._buffer += data
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if found and len(rest) >= _content_length(head):
+        if found and len(rest) >= content_length(head):
             self._buffer = b""
             self._resolve(Answer(int(head[9:12]), rest))
 
@@ -53,14 +54,6 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Let go."""
         self._transport.close()
-
-
-def _content_length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
 
 
 class Pool:
