@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import deliver, inbox, messages, oauth2, pages, receive, stream, translate
 from gateway.edge import Edge
-from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.errors import ErrorKind, GatewayError, Issue, QuotaExceeded, Refused
 from gateway.runtime import Runtime, identify
 
 Handler = Callable[[Runtime, Request], Awaitable[Response]]
@@ -52,7 +52,11 @@ class Endpoint:
             await look_who_calls(self.runtime, request)
             allowed = ", ".join(self.handlers)
             raise Refused(Issue(ErrorKind.METHOD, f"Use one of: {allowed}."), headers={"Allow": allowed})
-        response = await handler(self.runtime, request)
+        try:
+            response = await handler(self.runtime, request)
+        except QuotaExceeded:
+            self.runtime.pace.refused(scope["user"].id, self.runtime.now())
+            raise
         await response(scope, receive, send)
 
 

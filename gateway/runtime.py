@@ -10,6 +10,7 @@ from gateway.errors import ErrorKind, Issue, Refused
 from gateway.headers import header
 from gateway.model import Publisher
 from gateway.oauth2 import AuthorizationService, Guard, Principal, require
+from gateway.pace import Pace
 from gateway.quota import Quota, UrgentCases
 from gateway.readers import Readers
 from gateway.registry import RegistryHolder
@@ -32,6 +33,7 @@ class Runtime:
     now: Callable[[], float]
     webhook_keys: WebhookKeys | None = None
     readers: Readers = field(default_factory=Readers)
+    pace: Pace = field(default_factory=Pace)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -41,12 +43,13 @@ class Runtime:
 
 
 async def authenticate(runtime: Runtime, request: Request, scope: str) -> Publisher:
-    """The publisher behind the request's access token. Raises NotAuthenticated (401) or Refused (403)."""
+    """The publisher behind the request's access token, once it is its turn. Raises NotAuthenticated (401) or Refused (403)."""
     principal = await identify(runtime, request, scope)
     if principal.publisher is None:
         raise Refused(
             Issue(ErrorKind.FORBIDDEN, "This token is not a publisher's. Use a publisher's client.")
         )
+    await runtime.pace.step_if_crowded(principal.publisher.id, runtime.now())
     return principal.publisher
 
 

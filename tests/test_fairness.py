@@ -95,7 +95,9 @@ async def test_a_burst_sets_out_in_portions_and_a_backlog_at_full_speed(
     assert {*noting.limits[-3:]} == {PORTION}
 
 
-async def post(app: ASGIApp, document: dict[str, Any], headers: dict[str, str]) -> int:
+async def post(
+    app: ASGIApp, document: dict[str, Any], headers: dict[str, str], path: str = "/v1/messages"
+) -> int:
     """The status of a message that is posted without any client's machinery."""
     body, told = orjson.dumps(document), []
 
@@ -106,7 +108,7 @@ async def post(app: ASGIApp, document: dict[str, Any], headers: dict[str, str]) 
         told.append(message)
 
     scope: Scope = {
-        "type": "http", "method": "POST", "path": "/v1/messages", "query_string": b"", "root_path": "",
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "root_path": "",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
     await app(scope, receive, send)

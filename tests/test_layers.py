@@ -22,6 +22,7 @@ FLOORS = [
         "gateway.breaker",
         "gateway.parameters",
         "gateway.readers",
+        "gateway.pace",
     ],
     ["gateway.conversion"],
     ["gateway.intake", "gateway.views", "gateway.canonical_files"],

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import ErrorKind, Issue, Unavailable
@@ -11,6 +12,7 @@ BATCH = 512  # operations in one transaction, so that the first does not wait fo
 
 Operation = TypeVar("Operation")
 Outcome = Any | Exception
+Written = Callable[[list[Outcome]], None]
 
 
 def unavailable(cause: str) -> Unavailable:
@@ -21,13 +23,14 @@ def unavailable(cause: str) -> Unavailable:
 class Batches(Generic[Operation]):
     """Operations that wait for the next batch while one is written.
 
-    `write` begins a batch and gives a future of one outcome an operation, values or exceptions; the future never fails.
+    `write` begins a batch and, once it is written, calls what it is given in the event loop, with one outcome an
+    operation: a value or an exception. It never fails, and never calls before it has returned.
     `settle` runs in the event loop after it, in the order of the operations, before any caller goes on.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Operation]], asyncio.Future[list[Outcome]]],
+        write: Callable[[Sequence[Operation], Written], None],
         settle: Callable[[Operation, Outcome], None],
     ) -> None:
         self._begin = write
@@ -58,8 +61,7 @@ class Batches(Generic[Operation]):
 
     def _write(self) -> None:
         batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-        written = self._begin([operation for operation, _ in batch])
-        written.add_done_callback(lambda done: self._finish(batch, done.result()))
+        self._begin([operation for operation, _ in batch], partial(self._finish, batch))
 
     def _finish(self, batch: list[tuple[Operation, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
         if self._pending:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic
 
 from gateway.errors import GatewayError
-from gateway.store.batches import Batches, Operation, Outcome, unavailable
+from gateway.store.batches import Batches, Operation, Outcome, Written, unavailable
 
 
 def database_error(error: Exception) -> Exception:
@@ -57,9 +57,11 @@ class GroupCommit(Generic[Operation]):
         await self._batches.close()
         self._thread.shutdown()
 
-    def _write(self, operations: Sequence[Operation]) -> asyncio.Future[list[Outcome]]:
+    def _write(self, operations: Sequence[Operation], written: Written) -> None:
         outcomes = None if any(map(self._heavy, operations)) else self._begin(operations)
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._end, operations, outcomes)
+        loop = asyncio.get_running_loop()
+        # not by a future of the loop's: it would take two more turns of the loop until `written` is called
+        self._thread.submit(lambda: loop.call_soon_threadsafe(written, self._end(operations, outcomes)))
 
     def _begin(self, operations: Sequence[Operation]) -> list[Outcome] | None:
         """The outcomes of the operations, which are still to be committed; None where the transaction failed."""

@@ -48,14 +48,19 @@ WRITER_PRAGMAS = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The two connections and the lock. Each connection is used by one thread at a time."""
+    """The connections and the lock. Each connection is used by one thread at a time.
+
+    `reader` is for what may take long, in a thread; `looker` for look-ups by key, in the event loop.
+    """
 
     writer: sqlite3.Connection
     reader: sqlite3.Connection
+    looker: sqlite3.Connection
     lock: int
 
     def close(self) -> None:
         """Close all; the lock last."""
+        self.looker.close()
         self.reader.close()
         self.writer.close()
         os.close(self.lock)
@@ -103,14 +108,16 @@ def _connect(path: str, lock: int) -> Database:
         for pragma in WRITER_PRAGMAS:
             writer.execute(f"PRAGMA {pragma}").fetchall()
         _require_schema(writer, path)
-        reader = sqlite3.connect(
-            f"{Path(path).absolute().as_uri()}?mode=ro",
-            uri=True, isolation_level=None, check_same_thread=False, timeout=1.0,
-        )  # fmt: skip
+        reader, looker = _read_only(path), _read_only(path)
     except BaseException:
         writer.close()
         raise
-    return Database(writer, reader, lock)
+    return Database(writer, reader, looker, lock)
+
+
+def _read_only(path: str) -> sqlite3.Connection:
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=1.0)
 
 
 def _require_schema(connection: sqlite3.Connection, path: str) -> None:

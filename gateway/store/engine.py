@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
-from gateway.errors import GatewayError, Refused
-from gateway.model import Delivery, Receipt, Submission
+from gateway.errors import GatewayError
+from gateway.model import Delivery, Submission
 from gateway.store import reads, rows, writes
 from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
 from gateway.store.commit import GroupCommit, database_error
 from gateway.store.database import Database
 from gateway.store.lanes import STEP_BACK, Entry, Lanes
-from gateway.store.lookups import Lookups
 from gateway.store.memory import FreshMessages, InboxWaiters
 
 FRESH_BYTES = 67_108_864  # of bodies kept in memory until they are forwarded
@@ -78,9 +77,6 @@ class Engine:
         self._due, self._urgent_came = asyncio.Event(), asyncio.Event()
         self.event_came = asyncio.Event()
         self.inbox_waiters = InboxWaiters()
-        self.repeats = Lookups[writes.Sent, Receipt | Refused | None](
-            lambda sent: self.read(writes.find_receipts, sent)
-        )
         self._claimed_at = float("-inf")
         for entry, next_at in reads.pending(database.reader):
             self._lanes.add(entry, next_at)
@@ -88,7 +84,6 @@ class Engine:
 
     async def close(self) -> None:
         """Finish what is under way, then let go of the database."""
-        await self.repeats.close()
         await self._commit.close()
         self._closed = True
         self.inbox_waiters.end()
@@ -114,12 +109,23 @@ class Engine:
     async def read(
         self, query: Callable[[sqlite3.Connection, *Arguments], Result], *arguments: *Arguments
     ) -> Result:
-        """The answer to a query."""
+        """The answer to a query that may take long: a thread asks."""
         if self._closed:
             raise unavailable("The store is closed.")
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._reader, query, self._database.reader, *arguments)
+        except sqlite3.Error as error:
+            raise database_error(error) from None
+
+    def look(
+        self, query: Callable[[sqlite3.Connection, *Arguments], Result], *arguments: *Arguments
+    ) -> Result:
+        """The answer to a look-up by key, asked here and now: two threads would spend more on taking turns than it takes."""
+        if self._closed:
+            raise unavailable("The store is closed.")
+        try:
+            return query(self._database.looker, *arguments)
         except sqlite3.Error as error:
             raise database_error(error) from None
 

@@ -53,3 +53,4 @@ class Lookups(Generic[Key, Found]):
         for (_, future), one in zip(batch, found, strict=True):
             if not future.done():  # whoever asked has gone
                 future.set_result(one)
+                await asyncio.sleep(0)  # all of them at once would keep everyone else from the event loop

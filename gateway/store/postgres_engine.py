@@ -16,7 +16,7 @@ from gateway.errors import GatewayError, Refused, Unavailable
 from gateway.model import Delivery, Outgoing, Receipt
 from gateway.observability import log
 from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads
-from gateway.store.batches import Batches, unavailable
+from gateway.store.batches import Batches, Written, unavailable
 from gateway.store.lookups import Lookups
 from gateway.store.memory import Backlog, InboxWaiters
 from gateway.store.postgres_arrivals import Incoming
@@ -186,7 +186,7 @@ class PostgresEngine:
 
     def _writer(
         self, apply: Callable[[Connection, Sequence[Operation]], Awaitable[list[Any]]]
-    ) -> Callable[[Sequence[Operation]], asyncio.Future[list[Any]]]:
+    ) -> Callable[[Sequence[Operation], Written], None]:
         async def write(operations: Sequence[Operation]) -> list[Any]:
             try:
                 return await self.database.write(lambda connection: apply(connection, operations))
@@ -197,7 +197,10 @@ class PostgresEngine:
                     return [error]
                 return [outcome for one in operations for outcome in await write([one])]
 
-        return lambda operations: asyncio.ensure_future(write(operations))
+        def begin(operations: Sequence[Operation], written: Written) -> None:
+            asyncio.ensure_future(write(operations)).add_done_callback(lambda done: written(done.result()))
+
+        return begin
 
     def _settle_arrival(self, incoming: Incoming, outcome: Any) -> None:
         self.backlog.arriving -= 1

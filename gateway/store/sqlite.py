@@ -61,14 +61,14 @@ class SqliteStore:
 
     async def find_receipt(self, publisher_id: str, distribution_id: str, digest: bytes) -> Receipt | None:
         """The receipt that `enqueue` would repeat."""
-        found = await self._engine.repeats.find((publisher_id, distribution_id, digest))
+        found = self._engine.look(writes.find_receipt, publisher_id, distribution_id, digest)
         if isinstance(found, Refused):
             raise found
         return found
 
     async def get(self, publisher_id: str, receipt_id: str) -> tuple[Receipt, tuple[Step, ...]] | None:
         """A message of this publisher's and its timeline."""
-        return await self._engine.read(reads.message, publisher_id, receipt_id)
+        return self._engine.look(reads.message, publisher_id, receipt_id)
 
     async def list_messages(
         self,
@@ -210,7 +210,7 @@ class SqliteStore:
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor."""
-        return await self._engine.read(reads.inbox, publisher_id, cursor, limit)
+        return self._engine.look(reads.inbox, publisher_id, cursor, limit)
 
     async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> bool:  # noqa: ASYNC109 - as in `Store`
         """Return when an unacknowledged item after the cursor is there."""
@@ -218,7 +218,7 @@ class SqliteStore:
             publisher_id
         )  # before the look, so that nothing slips in between
         try:
-            if not await self._engine.read(reads.has_items, publisher_id, cursor):
+            if not self._engine.look(reads.has_items, publisher_id, cursor):
                 await wait_for(waiter, timeout)
         finally:
             self._engine.inbox_waiters.leave(publisher_id, waiter)
@@ -230,7 +230,7 @@ class SqliteStore:
 
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's."""
-        return await self._engine.read(reads.inbox_item, publisher_id, item_id)
+        return self._engine.look(reads.inbox_item, publisher_id, item_id)
 
     async def resources_told(
         self, publisher_id: str, recipient: str, case_id: str, limit: int

@@ -67,7 +67,6 @@ def earlier_receipt(
 
 
 PROBE_BYTES = 32_768  # of a message with its timeline and its places in the indexes
-Sent = tuple[str, str, bytes]  # publisher, distributionID and digest of what was sent
 
 
 def find_receipt(
@@ -89,11 +88,6 @@ def probe(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("INSERT INTO probe VALUES (2, zeroblob(?))", (PROBE_BYTES,))
     connection.execute("DELETE FROM probe WHERE id = 2")
     connection.execute(statement, (now,))
-
-
-def find_receipts(connection: sqlite3.Connection, sent: Sequence[Sent]) -> list[Receipt | Refused | None]:
-    """The same for several."""
-    return [find_receipt(connection, *one) for one in sent]
 
 
 def advance(

@@ -1,0 +1,142 @@
+"""The pace of what is not urgent: a step a turn of the event loop, publishers in turn."""
+
+import asyncio
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.app import create_app
+from gateway.forward import ForwardPolicy, Way, forward
+from gateway.model import Limits
+from gateway.pace import CROWDED, Pace
+from gateway.registry import Registry, RegistryHolder
+from tests.house import NOW, MemoryCore, case, house, publisher
+from tests.store_samples import opened, submission
+from tests.test_fairness import post
+from tests.test_hostile import bundle_of
+
+
+async def turns(count: int) -> None:
+    """Let the event loop go round so often."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str]) -> None:
+    for _ in range(steps):
+        await pace.step(publisher_id)
+        done.append(publisher_id)
+
+
+async def test_one_step_a_turn_whoever_waits() -> None:
+    pace, done = Pace(), list[str]()
+    walking = [asyncio.create_task(walk(pace, "loud", 1, done)) for _ in range(20)]
+    counts = []
+    for _ in range(30):
+        await asyncio.sleep(0)
+        counts.append(len(done))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(counts))
+    assert counts[-1] == len(walking)
+
+
+async def test_publishers_step_in_turn() -> None:
+    pace, done = Pace(), list[str]()
+    loud = [asyncio.create_task(walk(pace, "loud", 1, done)) for _ in range(50)]
+    await turns(1)
+    await walk(pace, "quiet", 3, done)
+    assert done.count("quiet") == 3 and done.count("loud") <= 5
+    await asyncio.gather(*loud)
+    assert done.count("loud") == 50
+
+
+async def test_who_goes_away_takes_no_step_from_the_others() -> None:
+    pace, done = Pace(), list[str]()
+    gone, left = (asyncio.create_task(walk(pace, name, 1, done)) for name in ("gone", "left"))
+    await turns(1)
+    gone.cancel()
+    await asyncio.wait_for(left, 5)
+    assert done == ["left"]
+
+
+async def steps_taken(pace: Pace, publisher_id: str, now: float) -> bool:
+    """Whether a request waits for its turn."""
+    waiting = asyncio.create_task(pace.step_if_crowded(publisher_id, now))
+    await asyncio.sleep(0)
+    waits = not waiting.done()
+    await waiting
+    return waits
+
+
+async def test_a_refusal_makes_requests_take_steps_for_a_while() -> None:
+    pace = Pace()
+    assert not await steps_taken(pace, "loud", NOW)
+    pace.refused("loud", NOW)
+    assert await steps_taken(pace, "loud", NOW) and not await steps_taken(pace, "quiet", NOW)
+    assert not await steps_taken(pace, "loud", NOW + CROWDED)
+    pace.refused("loud", NOW)
+    assert not await steps_taken(pace, "loud", NOW - 3_600)  # the clock was set back
+
+
+async def test_a_request_overtakes_those_of_a_publisher_that_is_over_its_quota(tmp_path: Path) -> None:
+    loud = publisher("loud", ("fr.health.samu440",), ("fr.health.samu440",), limits=Limits(per_second=1))
+    peer = publisher("peer", ("fr.health.samu750",), ("fr.health.samu750",))
+    async with house(tmp_path, (loud, peer)) as gateway:
+        app = create_app(gateway.runtime)
+        kind = {"Content-Type": "application/json"}
+        of_loud, of_peer = kind | await gateway.token("loud"), kind | await gateway.token("peer")
+        answered: list[str] = []
+
+        async def send(name: str, number: int, headers: dict[str, str]) -> None:
+            status = await post(app, case(number), headers)
+            answered.append(f"{name} {status}")
+
+        for number in (0, 1):
+            await send("loud", number, of_loud)
+        flood = [asyncio.create_task(send("loud", number, of_loud)) for number in range(2, 42)]
+        wrong = asyncio.create_task(send("peer", 0, of_peer))  # that it is refused (403) takes no disk
+        await wrong
+        assert answered[:2] == ["loud 202", "loud 429"] and len(answered) < 10
+        await asyncio.gather(*flood)
+        assert answered.count("loud 429") == 41
+
+
+class Counting(Pace):
+    """A pace, and how many steps each publisher took."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+
+    async def step(self, publisher_id: str) -> None:
+        self.steps.append(publisher_id)
+        await super().step(publisher_id)
+
+
+@pytest.mark.parametrize(("priority", "steps"), [("P2", ["peer"]), ("P0", [])])
+async def test_a_delivery_takes_steps_unless_it_is_urgent(
+    tmp_path: Path, priority: str, steps: list[str]
+) -> None:
+    async with house(tmp_path) as gateway:
+        bundle = await bundle_of(gateway, case(qualification={"details": {"priority": priority}}))
+        pace = Counting()
+        app = create_app(replace(gateway.runtime, pace=pace))
+        kind = {"Content-Type": "application/fhir+json"}
+        assert await post(app, bundle, kind | await gateway.core_token(), "/core/$process-message") == 200
+        assert pace.steps == steps
+
+
+@pytest.mark.parametrize(("urgent", "steps"), [(False, ["lrm", "lrm"]), (True, [])])
+async def test_a_forward_takes_steps_unless_it_is_urgent(
+    tmp_path: Path, urgent: bool, steps: list[str]
+) -> None:
+    async with opened(tmp_path) as store:
+        message = submission(1, publisher_id="lrm", urgent=urgent, body=orjson.dumps(case()))
+        await store.enqueue(message, NOW)
+        (job,) = await store.claim(NOW, 1)
+        pace, registry = Counting(), RegistryHolder(Registry.of(()))
+        way = Way(store, MemoryCore(), registry, ForwardPolicy(), lambda: NOW, pace)
+        assert await forward(way, job) == "forwarded"
+        assert pace.steps == steps
