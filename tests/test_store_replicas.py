@@ -16,6 +16,7 @@ from gateway.model import Outgoing, Status
 from gateway.store import postgres_writes
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_database import Connection, open_postgres
+from gateway.store.postgres_engine import TELL_SECONDS
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import LIMIT, NOW, claimed, delivery, status, submission, timeline
 
@@ -293,6 +294,21 @@ async def test_a_message_wakes_the_forwarder_of_another_replica(shared: str) -> 
         async with asyncio.timeout(20):
             await waiting
         assert await claimed(here) == [second.id]
+
+
+async def test_a_busy_replica_calls_the_others_now_and_then(shared: str) -> None:
+    """Each call costs a transaction here and a look in vain there."""
+    async with replicas(shared, 2) as (here, there):
+        heard: list[float] = []
+        loop, listener = asyncio.get_running_loop(), there._engine._listener
+        assert listener is not None
+        await listener.add_listener(there._engine._channel, lambda *_: heard.append(loop.time()))
+        began = loop.time()
+        for number in range(60):
+            await here.enqueue(submission(number, case_id=str(number)), NOW)
+        took = loop.time() - began
+        await there._engine.read(_waiting)
+        assert 1 <= len(heard) <= took / TELL_SECONDS + 1
 
 
 async def test_a_deposit_wakes_who_waits_at_another_replica(shared: str) -> None:

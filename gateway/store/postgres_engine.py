@@ -27,6 +27,9 @@ from gateway.store.postgres_lanes import Held, Mark, Marked, Turns
 LEASE = 15.0  # seconds until others take over what a dead replica had under way
 RENEWALS = 40  # leases after which a message is taken from whoever forgot it
 STATISTICS_SECONDS = 5.0  # between two counts of the backlog
+TELL_SECONDS = (
+    0.1  # between two calls to the other replicas that something is due: most is claimed here meanwhile
+)
 AGAIN_SECONDS = 0.5  # between two tries to reach a lost server
 
 Result = TypeVar("Result")
@@ -46,7 +49,7 @@ class PostgresEngine:
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
-        self._take_over_at = float("-inf")
+        self._take_over_at = self._told_at = float("-inf")
         self._arrivals = Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
         self._marks = Batches[Mark](self._writer(postgres_lanes.mark), self._settle_mark)
         self._due, self._urgent_came = asyncio.Event(), asyncio.Event()
@@ -141,9 +144,12 @@ class PostgresEngine:
                 await (self._urgent_came if urgent else self._due).wait()
 
     def wake_due(self) -> None:
-        """Something can be claimed; the other replicas are told too."""
+        """Something can be claimed. The others are told now and then: one that has more than it can take says so again."""
         self._due.set()
-        self._tell("")
+        now = asyncio.get_running_loop().time()
+        if now >= self._told_at + TELL_SECONDS:
+            self._told_at = now
+            self._tell("")
 
     def wake_later(self, seconds: float) -> None:
         """Something can be claimed after a while."""
