@@ -17,6 +17,7 @@ from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import Delivery, JsonObject, Message, Publisher, Status, Submission
 from gateway.observability import DELIVERED, log
+from gateway.pace import DELIVERY
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
 
@@ -35,7 +36,7 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     message = intake.from_bundle(body)  # 400 422
     publisher = recipient_of(runtime, message)  # 422
     if facts.priority(message) not in URGENT_PRIORITIES:
-        await runtime.pace.step(publisher.id)
+        await runtime.pace.step((DELIVERY, publisher.id))
     try:
         before = await told_before(runtime, publisher, message)  # 503
         delivery, *further = to_deliveries(publisher, message, before, runtime.now())  # 422

@@ -18,7 +18,7 @@ from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, GatewayError, Untranslatable
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
 from gateway.observability import BACKLOG, CORE_CIRCUIT, CORE_UP, FORWARD_SECONDS, FORWARDS, OLDEST, log
-from gateway.pace import Pace
+from gateway.pace import FORWARD, Pace
 from gateway.registry import RegistryHolder
 from gateway.store import Store
 
@@ -83,7 +83,7 @@ async def forward(way: Way, job: Outgoing) -> str:
             way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."
         )
     if not job.submission.urgent:
-        await way.pace.step(job.submission.publisher_id)
+        await way.pace.step((FORWARD, job.submission.publisher_id))
     try:
         bundle = to_bundle(job)
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
@@ -94,7 +94,7 @@ async def forward(way: Way, job: Outgoing) -> str:
             way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), "It could not be translated."
         )
     if not job.submission.urgent:
-        await way.pace.step(job.submission.publisher_id)
+        await way.pace.step((FORWARD, job.submission.publisher_id))
     before = (Step("translated", way.now()),) if job.attempts == 0 else ()
     try:
         await way.core.send(bundle)

@@ -7,23 +7,25 @@ that may wait takes a step here before each of its pieces; each turn of the loop
 import asyncio
 from collections import deque
 
+Line = tuple[str, str]  # the kind of work, and the publisher that it is for
+REQUEST, FORWARD, DELIVERY = "request", "forward", "delivery"
 CROWDED = 2.0  # seconds for which a refusal over a quota makes its publisher's requests take steps
 
 
 class Pace:
-    """The steps of everyone, publisher by publisher in turn. `now` is POSIX seconds."""
+    """The steps of everyone, line by line in turn. `now` is POSIX seconds."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, deque[asyncio.Future[None]]] = {}  # by publisher; the first has the next step
+        self._lines: dict[Line, deque[asyncio.Future[None]]] = {}  # the first has the next step
         self._refused: dict[str, float] = {}  # publisher -> when a request of its was last over a quota
 
-    async def step(self, publisher_id: str) -> None:
-        """Return when a piece of work for this publisher may be done: in the next turn of the loop at the earliest."""
+    async def step(self, line: Line) -> None:
+        """Return when a piece of work of this line may be done: in the next turn of the loop at the earliest."""
         loop = asyncio.get_running_loop()
         step = loop.create_future()
         if not self._lines:
             loop.call_soon(self._go_on)
-        self._lines.setdefault(publisher_id, deque()).append(step)
+        self._lines.setdefault(line, deque()).append(step)
         await step
 
     async def step_if_crowded(self, publisher_id: str, now: float) -> None:
@@ -32,7 +34,7 @@ class Pace:
         if refused_at is None:
             return
         if refused_at <= now < refused_at + CROWDED:
-            await self.step(publisher_id)
+            await self.step((REQUEST, publisher_id))
         else:  # long ago, or the clock was set back
             del self._refused[publisher_id]
 
@@ -42,11 +44,11 @@ class Pace:
 
     def _go_on(self) -> None:
         while self._lines:
-            publisher_id = next(iter(self._lines))
-            line = self._lines.pop(publisher_id)
-            step = line.popleft()
-            if line:
-                self._lines[publisher_id] = line  # behind the others
+            line = next(iter(self._lines))
+            waiting = self._lines.pop(line)
+            step = waiting.popleft()
+            if waiting:
+                self._lines[line] = waiting  # behind the others
             if not step.done():  # else whoever waited has gone
                 step.set_result(None)
                 break

@@ -1,4 +1,4 @@
-"""The pace of what is not urgent: a step a turn of the event loop, publishers in turn."""
+"""The pace of what is not urgent: a step a turn of the event loop, lines in turn."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ import pytest
 from gateway.app import create_app
 from gateway.forward import ForwardPolicy, Way, forward
 from gateway.model import Limits
-from gateway.pace import CROWDED, Pace
+from gateway.pace import CROWDED, DELIVERY, FORWARD, REQUEST, Line, Pace
 from gateway.registry import Registry, RegistryHolder
 from tests.house import NOW, MemoryCore, case, house, publisher
 from tests.store_samples import opened, submission
@@ -27,7 +27,7 @@ async def turns(count: int) -> None:
 
 async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str]) -> None:
     for _ in range(steps):
-        await pace.step(publisher_id)
+        await pace.step((REQUEST, publisher_id))
         done.append(publisher_id)
 
 
@@ -42,14 +42,16 @@ async def test_one_step_a_turn_whoever_waits() -> None:
     assert counts[-1] == len(walking)
 
 
-async def test_publishers_step_in_turn() -> None:
+async def test_lines_step_in_turn() -> None:
+    """A publisher's messages do not wait behind its own requests either."""
     pace, done = Pace(), list[str]()
-    loud = [asyncio.create_task(walk(pace, "loud", 1, done)) for _ in range(50)]
+    requests = [asyncio.create_task(walk(pace, "loud", 1, done)) for _ in range(50)]
     await turns(1)
-    await walk(pace, "quiet", 3, done)
-    assert done.count("quiet") == 3 and done.count("loud") <= 5
-    await asyncio.gather(*loud)
-    assert done.count("loud") == 50
+    for _ in range(3):
+        await pace.step((FORWARD, "loud"))
+    assert len(done) <= 5
+    await asyncio.gather(*requests)
+    assert len(done) == 50
 
 
 async def test_who_goes_away_takes_no_step_from_the_others() -> None:
@@ -104,20 +106,20 @@ async def test_a_request_overtakes_those_of_a_publisher_that_is_over_its_quota(t
 
 
 class Counting(Pace):
-    """A pace, and how many steps each publisher took."""
+    """A pace, and the steps that were taken."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: list[str] = []
+        self.steps: list[Line] = []
 
-    async def step(self, publisher_id: str) -> None:
-        self.steps.append(publisher_id)
-        await super().step(publisher_id)
+    async def step(self, line: Line) -> None:
+        self.steps.append(line)
+        await super().step(line)
 
 
-@pytest.mark.parametrize(("priority", "steps"), [("P2", ["peer"]), ("P0", [])])
+@pytest.mark.parametrize(("priority", "steps"), [("P2", [(DELIVERY, "peer")]), ("P0", [])])
 async def test_a_delivery_takes_steps_unless_it_is_urgent(
-    tmp_path: Path, priority: str, steps: list[str]
+    tmp_path: Path, priority: str, steps: list[Line]
 ) -> None:
     async with house(tmp_path) as gateway:
         bundle = await bundle_of(gateway, case(qualification={"details": {"priority": priority}}))
@@ -128,9 +130,9 @@ async def test_a_delivery_takes_steps_unless_it_is_urgent(
         assert pace.steps == steps
 
 
-@pytest.mark.parametrize(("urgent", "steps"), [(False, ["lrm", "lrm"]), (True, [])])
+@pytest.mark.parametrize(("urgent", "steps"), [(False, [(FORWARD, "lrm")] * 2), (True, [])])
 async def test_a_forward_takes_steps_unless_it_is_urgent(
-    tmp_path: Path, urgent: bool, steps: list[str]
+    tmp_path: Path, urgent: bool, steps: list[Line]
 ) -> None:
     async with opened(tmp_path) as store:
         message = submission(1, publisher_id="lrm", urgent=urgent, body=orjson.dumps(case()))
