@@ -50,7 +50,8 @@ WRITER_PRAGMAS = (
 class Database:
     """The connections and the lock. Each connection is used by one thread at a time.
 
-    `reader` is for what may take long, in a thread; `looker` for look-ups by key, in the event loop.
+    `reader` is for what may take long, in a thread; `looker` for look-ups by key and pages
+    of an inbox, in the event loop.
     """
 
     writer: sqlite3.Connection
