@@ -35,7 +35,9 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     body = await read_body(request, runtime.settings.max_drain, runtime.settings.max_drain)  # 413
     message = intake.from_bundle(body)  # 400 422
     publisher = recipient_of(runtime, message)  # 422
-    if facts.priority(message) not in URGENT_PRIORITIES:
+    if facts.priority(message) in URGENT_PRIORITIES:
+        runtime.pace.urgent()
+    else:
         await runtime.pace.step((DELIVERY, publisher.id))
     try:
         before = await told_before(runtime, publisher, message)  # 503

@@ -82,8 +82,7 @@ async def forward(way: Way, job: Outgoing) -> str:
         return await give_up(
             way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."
         )
-    if not job.submission.urgent:
-        await way.pace.step((FORWARD, job.submission.publisher_id))
+    await take_turn(way, job)
     try:
         bundle = to_bundle(job)
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
@@ -93,8 +92,7 @@ async def forward(way: Way, job: Outgoing) -> str:
         return await give_up(
             way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), "It could not be translated."
         )
-    if not job.submission.urgent:
-        await way.pace.step((FORWARD, job.submission.publisher_id))
+    await take_turn(way, job)
     before = (Step("translated", way.now()),) if job.attempts == 0 else ()
     try:
         await way.core.send(bundle)
@@ -109,6 +107,14 @@ async def forward(way: Way, job: Outgoing) -> str:
     CORE_UP.set(1)
     await way.store.mark_forwarded(job.id, way.now(), "", before)
     return "forwarded"
+
+
+async def take_turn(way: Way, job: Outgoing) -> None:
+    """Return when the next piece of work on this message may be done: for an urgent one at once, and the others make way."""
+    if job.submission.urgent:
+        way.pace.urgent()
+    else:
+        await way.pace.step((FORWARD, job.submission.publisher_id))
 
 
 def hub_of(kind: ErrorKind) -> tuple[int, str]:

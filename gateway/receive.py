@@ -53,6 +53,7 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         spent = None
         try:
             spent = await runtime.quota.spend(publisher, urgent, now)  # 429
+            await take_turn(runtime, publisher, urgent, now)
             acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
         except GatewayError as refusal:
             repeated = await replay(runtime, publisher, message, posted, refusal)
@@ -67,6 +68,14 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
     if not receipt.duplicate:
         runtime.urgent_cases.remember(publisher.id, facts.priority(message), facts.case_id(message), now)
     return accepted(runtime, publisher, receipt)
+
+
+async def take_turn(runtime: Runtime, publisher: Publisher, urgent: bool, now: float) -> None:
+    """Return when work on this message may go on: for an urgent one at once, and what is not urgent makes way for it."""
+    if urgent:
+        runtime.pace.urgent()
+    else:
+        await runtime.pace.step_aside(publisher.id, publisher.limits.per_second, now)
 
 
 async def validate_message(runtime: Runtime, request: Request) -> Response:

@@ -11,7 +11,7 @@ import pytest
 from gateway.app import create_app
 from gateway.forward import ForwardPolicy, Way, forward
 from gateway.model import Limits
-from gateway.pace import CROWDED, DELIVERY, FORWARD, REQUEST, Line, Pace
+from gateway.pace import AHEAD, CROWDED, DELIVERY, FORWARD, LOOK, REQUEST, REST, SPREAD, Line, Pace
 from gateway.registry import Registry, RegistryHolder
 from tests.house import NOW, MemoryCore, case, house, publisher
 from tests.store_samples import opened, submission
@@ -63,6 +63,70 @@ async def test_who_goes_away_takes_no_step_from_the_others() -> None:
     assert done == ["left"]
 
 
+class Clock:
+    """A clock that stands still unless it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def looks(pace: Pace) -> None:
+    """Long enough for the pace to look at its clock once more, and then for whoever may step to do so."""
+    await asyncio.sleep(2 * LOOK)
+    await pace.step(("sentinel", str(object())))  # a line that never stepped never rests
+    await turns(3)
+
+
+async def test_lines_rest_while_an_urgent_case_is_at_work() -> None:
+    clock, done = Clock(), list[str]()
+    pace = Pace(clock)
+    walking = [asyncio.create_task(walk(pace, name, 3, done)) for name in ("loud", "quiet")]
+    pace.urgent()
+    await looks(pace)
+    assert sorted(done) == ["loud", "quiet"]  # each line has its step, and no second one
+    clock.now = REST
+    pace.urgent()
+    await looks(pace)
+    assert sorted(done) == ["loud", "loud", "quiet", "quiet"]
+    clock.now = REST + AHEAD  # the urgent case is through
+    await looks(pace)
+    assert all(task.done() for task in walking)
+
+
+async def test_an_admitted_message_steps_aside_for_an_urgent_case_only() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    await pace.step((REQUEST, "lrm"))
+    pace.urgent()
+    aside = asyncio.create_task(pace.step_aside("lrm", 50, NOW))
+    await looks(pace)
+    assert not aside.done()
+    clock.now = AHEAD
+    await asyncio.wait_for(aside, 5)
+    aside = asyncio.create_task(pace.step_aside("lrm", 50, NOW))
+    await turns(1)
+    assert aside.done()  # in ordinary times it does not wait for as much as a turn
+
+
+async def test_what_is_admitted_of_a_publisher_over_its_quota_is_spread() -> None:
+    pace, done = Pace(Clock()), list[int]()
+
+    async def admit(number: int) -> None:
+        await pace.step_aside("loud", 10, NOW)
+        done.append(number)
+
+    pace.refused("loud", NOW)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(*(admit(number) for number in range(3)), pace.step_aside("quiet", 10, NOW))
+    assert done == [0, 1, 2]
+    assert loop.time() - began >= 2 / (SPREAD * 10) - 0.01  # a timer may ring some milliseconds early
+    await asyncio.wait_for(pace.step_aside("quiet", 10, NOW), 5)
+
+
 async def steps_taken(pace: Pace, publisher_id: str, now: float) -> bool:
     """Whether a request waits for its turn."""
     waiting = asyncio.create_task(pace.step_if_crowded(publisher_id, now))
@@ -111,6 +175,11 @@ class Counting(Pace):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Line] = []
+        self.urgent_pieces = 0
+
+    def urgent(self) -> None:
+        self.urgent_pieces += 1
+        super().urgent()
 
     async def step(self, line: Line) -> None:
         self.steps.append(line)
@@ -127,7 +196,23 @@ async def test_a_delivery_takes_steps_unless_it_is_urgent(
         app = create_app(replace(gateway.runtime, pace=pace))
         kind = {"Content-Type": "application/fhir+json"}
         assert await post(app, bundle, kind | await gateway.core_token(), "/core/$process-message") == 200
-        assert pace.steps == steps
+        assert pace.steps == steps and pace.urgent_pieces == (1 - len(steps))
+
+
+@pytest.mark.parametrize("priority", ["P0", "P2"])
+async def test_what_is_not_urgent_makes_way_for_an_urgent_message_within_its_quota(
+    tmp_path: Path, priority: str
+) -> None:
+    limits = Limits(per_second=1, reserve=0.0)
+    lrm = publisher("lrm", ("fr.health.samu440",), ("fr.health.samu750",), limits=limits)
+    async with house(tmp_path, (lrm,)) as gateway:
+        pace = Counting()
+        app = create_app(replace(gateway.runtime, pace=pace))
+        headers = {"Content-Type": "application/json"} | await gateway.token("lrm")
+        said = {"details": {"priority": priority}}
+        statuses = [await post(app, case(number, qualification=said), headers) for number in range(2)]
+        assert statuses == [202, 429]
+        assert pace.urgent_pieces == (priority == "P0")  # a refused one makes nobody wait
 
 
 @pytest.mark.parametrize(("urgent", "steps"), [(False, [(FORWARD, "lrm")] * 2), (True, [])])
@@ -141,4 +226,4 @@ async def test_a_forward_takes_steps_unless_it_is_urgent(
         pace, registry = Counting(), RegistryHolder(Registry.of(()))
         way = Way(store, MemoryCore(), registry, ForwardPolicy(), lambda: NOW, pace)
         assert await forward(way, job) == "forwarded"
-        assert pace.steps == steps
+        assert pace.steps == steps and bool(pace.urgent_pieces) == urgent
