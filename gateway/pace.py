@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable
 
 Line = tuple[str, str]  # the kind of work, and the publisher that it is for
-REQUEST, FORWARD, DELIVERY = "request", "forward", "delivery"
+REQUEST, ADMITTED, FORWARD, DELIVERY = "request", "admitted", "forward", "delivery"
 CROWDED = 2.0  # seconds for which a refusal over a quota makes its publisher's requests take steps
 SPREAD = 1.25  # times its quota: the pace at which what is admitted of such a publisher is worked on
 AHEAD = 0.02  # seconds for which an urgent case stays at work after each of its pieces: the next ones follow within them
 REST = 0.05  # seconds between two steps of a line while an urgent case is at work: no line ever stands still
+PATIENCE = 0.1  # seconds that a message waits for urgent cases at one step: then its line goes on as in ordinary times
 LOOK = 0.002  # seconds between two looks whether a line has rested, or the urgent case is through
 
 
@@ -24,7 +25,9 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lines: dict[Line, deque[asyncio.Future[None]]] = {}  # the first has the next step
+        self._lines: dict[
+            Line, deque[tuple[asyncio.Future[None], float]]
+        ] = {}  # and since when each waits; in turn
         self._stepped: dict[Line, float] = {}  # when each line took its last step
         self._urgent_until = float("-inf")
         self._due: dict[str, float] = {}  # publisher -> when its next admitted message may go on
@@ -40,7 +43,7 @@ class Pace:
         step = loop.create_future()
         if not self._lines:
             loop.call_soon(self._go_on)
-        self._lines.setdefault(line, deque()).append(step)
+        self._lines.setdefault(line, deque()).append((step, self._clock()))
         await step
 
     async def step_if_crowded(self, publisher_id: str, now: float) -> None:
@@ -59,7 +62,7 @@ class Pace:
             self._due[publisher_id] = due + 1 / (SPREAD * per_second)
             await asyncio.sleep(due - self._clock())
         if self._clock() < self._urgent_until:
-            await self.step((REQUEST, publisher_id))
+            await self.step((ADMITTED, publisher_id))
 
     def _is_crowded(self, publisher_id: str, now: float) -> bool:
         refused_at = self._refused.get(publisher_id)
@@ -83,13 +86,16 @@ class Pace:
             loop.call_later(LOOK, self._go_on)
 
     def _may_step(self, line: Line, now: float) -> bool:
-        return now >= self._urgent_until or now >= self._stepped.get(line, float("-inf")) + REST
+        if now >= self._urgent_until or now >= self._stepped.get(line, float("-inf")) + REST:
+            return True
+        _, since = self._lines[line][0]  # requests that nobody admitted yet may wait for longer
+        return line[0] != REQUEST and now >= since + PATIENCE
 
     def _take_step(self, line: Line, now: float) -> bool:
         """Let the first of this line go, and the line behind the others. False where all who waited have gone."""
         waiting = self._lines.pop(line)
         while waiting:
-            step = waiting.popleft()
+            step, _ = waiting.popleft()
             if not step.done():
                 step.set_result(None)
                 self._stepped[line] = now

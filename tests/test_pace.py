@@ -11,7 +11,20 @@ import pytest
 from gateway.app import create_app
 from gateway.forward import ForwardPolicy, Way, forward
 from gateway.model import Limits
-from gateway.pace import AHEAD, CROWDED, DELIVERY, FORWARD, LOOK, REQUEST, REST, SPREAD, Line, Pace
+from gateway.pace import (
+    ADMITTED,
+    AHEAD,
+    CROWDED,
+    DELIVERY,
+    FORWARD,
+    LOOK,
+    PATIENCE,
+    REQUEST,
+    REST,
+    SPREAD,
+    Line,
+    Pace,
+)
 from gateway.registry import Registry, RegistryHolder
 from tests.house import NOW, MemoryCore, case, house, publisher
 from tests.store_samples import opened, submission
@@ -25,9 +38,9 @@ async def turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str]) -> None:
+async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str], kind: str = REQUEST) -> None:
     for _ in range(steps):
-        await pace.step((REQUEST, publisher_id))
+        await pace.step((kind, publisher_id))
         done.append(publisher_id)
 
 
@@ -99,7 +112,7 @@ async def test_lines_rest_while_an_urgent_case_is_at_work() -> None:
 async def test_an_admitted_message_steps_aside_for_an_urgent_case_only() -> None:
     clock = Clock()
     pace = Pace(clock)
-    await pace.step((REQUEST, "lrm"))
+    await pace.step((ADMITTED, "lrm"))
     pace.urgent()
     aside = asyncio.create_task(pace.step_aside("lrm", 50, NOW))
     await looks(pace)
@@ -109,6 +122,25 @@ async def test_an_admitted_message_steps_aside_for_an_urgent_case_only() -> None
     aside = asyncio.create_task(pace.step_aside("lrm", 50, NOW))
     await turns(1)
     assert aside.done()  # in ordinary times it does not wait for as much as a turn
+
+
+async def test_messages_wait_for_urgent_cases_no_longer_than_their_patience() -> None:
+    """However many urgent cases there are, they do not take from the others what they do not use."""
+    clock, done = Clock(), list[str]()
+    pace = Pace(clock)
+    pace.urgent()
+    messages = [asyncio.create_task(walk(pace, "message", 1, done, FORWARD)) for _ in range(10)]
+    requests = [asyncio.create_task(walk(pace, "request", 1, done)) for _ in range(10)]
+    await looks(pace)
+    assert sorted(done) == ["message", "request"]
+    clock.now += PATIENCE
+    pace.urgent()
+    await looks(pace)
+    await turns(20)
+    assert done.count("message") == 10 and done.count("request") < 10
+    for task in requests:
+        task.cancel()
+    await asyncio.gather(*messages)
 
 
 async def test_what_is_admitted_of_a_publisher_over_its_quota_is_spread() -> None:
