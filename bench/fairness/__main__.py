@@ -58,7 +58,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.fairness", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--scenario", choices=("all", "flood", "backlog"), default="all")
-    parser.add_argument("--stretches", type=int, default=3, help="of each kind")
+    parser.add_argument(
+        "--stretches", type=int, default=12, help="of each kind; a p99 wants a thousand cases"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="that each stretch takes")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
