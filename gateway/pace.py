@@ -16,7 +16,8 @@ CROWDED = 2.0  # seconds for which a refusal over a quota makes its publisher's 
 SPREAD = 1.25  # times its quota: the pace at which what is admitted of such a publisher is worked on
 AHEAD = 0.02  # seconds for which an urgent case stays at work after each of its pieces: the next ones follow within them
 REST = 0.05  # seconds between two steps of a line while an urgent case is at work: no line ever stands still
-PATIENCE = 0.1  # seconds that a message waits for urgent cases at one step: then its line goes on as in ordinary times
+# seconds that work waits for urgent cases at one step: then its line goes on as in ordinary times. A request may be urgent too
+PATIENCE = {REQUEST: 1.0, ADMITTED: 0.1, FORWARD: 0.1, DELIVERY: 0.1}
 LOOK = 0.002  # seconds between two looks whether a line has rested, or the urgent case is through
 
 
@@ -88,8 +89,8 @@ class Pace:
     def _may_step(self, line: Line, now: float) -> bool:
         if now >= self._urgent_until or now >= self._stepped.get(line, float("-inf")) + REST:
             return True
-        _, since = self._lines[line][0]  # requests that nobody admitted yet may wait for longer
-        return line[0] != REQUEST and now >= since + PATIENCE
+        _, since = self._lines[line][0]
+        return now >= since + PATIENCE[line[0]]
 
     def _take_step(self, line: Line, now: float) -> bool:
         """Let the first of this line go, and the line behind the others. False where all who waited have gone."""

@@ -124,7 +124,7 @@ async def test_an_admitted_message_steps_aside_for_an_urgent_case_only() -> None
     assert aside.done()  # in ordinary times it does not wait for as much as a turn
 
 
-async def test_messages_wait_for_urgent_cases_no_longer_than_their_patience() -> None:
+async def test_work_waits_for_urgent_cases_no_longer_than_its_patience() -> None:
     """However many urgent cases there are, they do not take from the others what they do not use."""
     clock, done = Clock(), list[str]()
     pace = Pace(clock)
@@ -133,14 +133,12 @@ async def test_messages_wait_for_urgent_cases_no_longer_than_their_patience() ->
     requests = [asyncio.create_task(walk(pace, "request", 1, done)) for _ in range(10)]
     await looks(pace)
     assert sorted(done) == ["message", "request"]
-    clock.now += PATIENCE
-    pace.urgent()
-    await looks(pace)
-    await turns(20)
-    assert done.count("message") == 10 and done.count("request") < 10
-    for task in requests:
-        task.cancel()
-    await asyncio.gather(*messages)
+    for patience, left in ((PATIENCE[FORWARD], requests), (PATIENCE[REQUEST], [])):
+        clock.now = patience
+        pace.urgent()
+        await looks(pace)
+        await turns(20)
+        assert all(task.done() for task in messages) and all(task.done() for task in requests) == (not left)
 
 
 async def test_what_is_admitted_of_a_publisher_over_its_quota_is_spread() -> None:
