@@ -9,15 +9,20 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final, Literal
 
-Line = tuple[str, str]  # the kind of work, and the publisher that it is for
-REQUEST, ADMITTED, FORWARD, DELIVERY = "request", "admitted", "forward", "delivery"
+Kind = Literal["request", "admitted", "forward", "delivery"]
+Line = tuple[Kind, str]  # the kind of work, and the publisher that it is for
+REQUEST: Final = "request"
+ADMITTED: Final = "admitted"
+FORWARD: Final = "forward"
+DELIVERY: Final = "delivery"
 CROWDED = 2.0  # seconds for which a refusal over a quota makes its publisher's requests take steps
 SPREAD = 1.25  # times its quota: the pace at which what is admitted of such a publisher is worked on
 AHEAD = 0.02  # seconds for which an urgent case stays at work after each of its pieces: the next ones follow within them
 REST = 0.05  # seconds between two steps of a line while an urgent case is at work: no line ever stands still
 # seconds that work waits for urgent cases at one step: then its line goes on as in ordinary times. A request may be urgent too
-PATIENCE = {REQUEST: 1.0, ADMITTED: 0.1, FORWARD: 0.1, DELIVERY: 0.1}
+PATIENCE: dict[Kind, float] = {REQUEST: 1.0, ADMITTED: 0.1, FORWARD: 0.1, DELIVERY: 0.1}
 LOOK = 0.002  # seconds between two looks whether a line has rested, or the urgent case is through
 
 

@@ -22,6 +22,7 @@ from gateway.pace import (
     REQUEST,
     REST,
     SPREAD,
+    Kind,
     Line,
     Pace,
 )
@@ -38,7 +39,7 @@ async def turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str], kind: str = REQUEST) -> None:
+async def walk(pace: Pace, publisher_id: str, steps: int, done: list[str], kind: Kind = REQUEST) -> None:
     for _ in range(steps):
         await pace.step((kind, publisher_id))
         done.append(publisher_id)
@@ -86,10 +87,13 @@ class Clock:
         return self.now
 
 
+NOBODY = itertools.count()
+
+
 async def looks(pace: Pace) -> None:
     """Long enough for the pace to look at its clock once more, and then for whoever may step to do so."""
     await asyncio.sleep(2 * LOOK)
-    await pace.step(("sentinel", str(object())))  # a line that never stepped never rests
+    await pace.step((REQUEST, f"nobody-{next(NOBODY)}"))  # a line that never stepped never rests
     await turns(3)
 
 
