@@ -79,15 +79,21 @@ def circuit() -> float:
     return found
 
 
+def retries() -> float:
+    return METRICS.get_sample_value("gateway_forward_total", {"result": "retry"}) or 0.0
+
+
 async def test_a_core_that_is_down_is_asked_by_one_probe_at_a_time_and_loses_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as gateway:
         gateway.core.trouble = [CoreOutage("HTTP 503")] * (OUTAGES + 1)
+        before = retries()
         for number in range(OUTAGES):  # each case is a lane of its own
             await gateway.send(case(number, caseId=f"fr.health.samu440.DRFR{number}"))
-        await until(lambda: circuit() == 1)
+        await until(lambda: retries() == before + OUTAGES)
+        assert circuit() == 1
         assert len(gateway.core.trouble) == 1 and gateway.core.bundles == []
         gateway.clock.now += 120  # the probe fails, and the pause doubles
-        await until(lambda: gateway.core.trouble == [])
+        await until(lambda: retries() == before + OUTAGES + 1)  # it is counted when the breaker knows
         assert circuit() == 1
         gateway.clock.now += 300
         await until(lambda: len(gateway.core.bundles) == OUTAGES)
