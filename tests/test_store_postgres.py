@@ -1,6 +1,7 @@
 """What is the shared store's own: its migrations, its texts, its errors, and how it claims."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -84,7 +85,10 @@ def test_migrations_only_add() -> None:
     """A replica of the version before must be able to go on."""
     for file in MIGRATIONS.glob("*.sql"):
         code = "\n".join(line.partition("--")[0] for line in file.read_text().splitlines()).upper()
-        assert not {"DROP", "RENAME", "TRUNCATE", "DELETE"} & set(code.split()), file.name
+        outside = re.sub(
+            r"\$\$.*?\$\$", "", code, flags=re.DOTALL
+        )  # what a function does, it does when it is called
+        assert not {"DROP", "RENAME", "TRUNCATE", "DELETE", "REPLACE"} & set(outside.split()), file.name
 
 
 @pytest.mark.parametrize(
@@ -207,7 +211,7 @@ async def test_transactions_in_each_others_way_are_tried_again(shared: str) -> N
 
         return work
 
-    done = await asyncio.gather(database.write(taking(1, 2)), database.write(taking(2, 1)))
+    done = await asyncio.gather(database.change(taking(1, 2)), database.change(taking(2, 1)))
     assert list(done) == [1, 2]
     assert len(tries) == 3
     await database.close()

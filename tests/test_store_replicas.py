@@ -13,8 +13,9 @@ import pytest
 
 from gateway.errors import Unavailable
 from gateway.model import Outgoing, Status
-from gateway.store import postgres_writes
+from gateway.store import postgres_arrivals, postgres_writes
 from gateway.store.postgres import PostgresStore
+from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_database import Connection, open_postgres
 from gateway.store.postgres_engine import TELL_SECONDS
 from tests.postgres_server import PostgresServer, started
@@ -146,6 +147,37 @@ async def test_an_inbox_is_filled_in_the_order_of_its_cursors(shared: str) -> No
         may_end.set()
         assert await first < (await second).cursor
         assert len(await there.read_inbox("south", 0, 10)) == 2
+
+
+async def test_an_urgent_message_waits_for_no_ordinary_ones_but_those_of_its_case(shared: str) -> None:
+    """A transaction of ordinary messages that takes its time holds up what comes after it, and what belongs to it."""
+    async with replicas(shared, 2) as (here, there):
+        stored, may_end = asyncio.Event(), asyncio.Event()
+
+        async def slowly(connection: Connection) -> None:
+            await postgres_arrivals.arrive(connection, [Incoming(submission(1))])
+            stored.set()
+            await may_end.wait()
+
+        slow = asyncio.create_task(there._engine.database.change(slowly))
+        await stored.wait()
+        held_up = [asyncio.create_task(here.enqueue(submission(1, case_id="a"), NOW))]  # the same message
+        await asyncio.sleep(0.05)  # its transaction has begun
+        held_up += [
+            asyncio.create_task(here.enqueue(submission(2, case_id="b"), NOW)),
+            asyncio.create_task(here.enqueue(submission(3, case_id="b", urgent=True), NOW)),
+        ]
+        await asyncio.wait_for(here.enqueue(submission(4, case_id="c", urgent=True), NOW), 10)
+        assert not any(task.done() for task in held_up)
+        may_end.set()
+        await asyncio.gather(slow, *held_up)
+        await here.enqueue(submission(5, case_id="b", urgent=True), NOW)
+        lane = await here._engine.ask(
+            lambda c: c.fetch("SELECT id FROM messages WHERE case_id = 'b' ORDER BY seq")
+        )
+        assert [row[0] for row in lane] == [task.result().id for task in held_up[1:]] + [
+            (await here.enqueue(submission(5, case_id="b", urgent=True), NOW)).id
+        ]
 
 
 # order and leases
@@ -300,14 +332,15 @@ async def test_a_busy_replica_calls_the_others_now_and_then(shared: str) -> None
     """Each call costs a transaction here and a look in vain there."""
     async with replicas(shared, 2) as (here, there):
         heard: list[float] = []
-        loop, listener = asyncio.get_running_loop(), there._engine._listener
-        assert listener is not None
-        await listener.add_listener(there._engine._channel, lambda *_: heard.append(loop.time()))
+        loop, calls = asyncio.get_running_loop(), there._engine._calls
+        listener, is_new = await calls.listener()
+        assert not is_new
+        await listener.add_listener(calls._channel, lambda *_: heard.append(loop.time()))
         began = loop.time()
         for number in range(60):
             await here.enqueue(submission(number, case_id=str(number)), NOW)
         took = loop.time() - began
-        await there._engine.read(_waiting)
+        await there._engine.ask(_waiting)
         assert 1 <= len(heard) <= took / TELL_SECONDS + 1
 
 
@@ -355,7 +388,7 @@ async def test_a_backlog_counts_what_waits_at_all_replicas(shared: str) -> None:
         for n in range(3):
             await here.enqueue(submission(n), NOW + n)
         assert there.backlog() == 0
-        await there._engine.backlog.count(lambda: there._engine.read(_waiting))
+        await there._engine.backlog.count(lambda: there._engine.ask(_waiting))
         assert (there.backlog(), there.oldest_due_age(NOW + 5)) == (3, 5.0)
 
 

@@ -50,7 +50,7 @@ class PostgresStore:
     async def is_writable(self, now: float) -> bool:
         """Whether a change reaches the disk: it is tried."""
         try:
-            await self._engine.change(postgres_writes.probe, now)
+            await self._engine.ask(postgres_writes.probe, now)
         except GatewayError:
             return False
         return True
@@ -79,7 +79,7 @@ class PostgresStore:
 
     async def get(self, publisher_id: str, receipt_id: str) -> tuple[Receipt, tuple[Step, ...]] | None:
         """A message of this publisher's and its timeline."""
-        return await self._engine.read(postgres_reads.message, publisher_id, receipt_id)
+        return await self._engine.ask(postgres_reads.message, publisher_id, receipt_id)
 
     async def list_messages(
         self,
@@ -94,7 +94,7 @@ class PostgresStore:
         """Receipts of this publisher's, newest first."""
         asked = {"status": status, "message_type": message_type, "case_id": case_id}
         filters = {column: str(value) for column, value in asked.items() if value is not None}
-        return await self._engine.read(postgres_reads.list_messages, publisher_id, filters, cursor, limit)
+        return await self._engine.ask(postgres_reads.list_messages, publisher_id, filters, cursor, limit)
 
     # the outbox, for the forwarder
 
@@ -183,7 +183,7 @@ class PostgresStore:
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """The newest dead letters."""
-        return await self._engine.read(postgres_reads.dead_letters, limit)
+        return await self._engine.ask(postgres_reads.dead_letters, limit)
 
     async def replay(self, receipt_ids: Sequence[str], now: float) -> int:
         """Put dead letters back at the end of their lanes."""
@@ -197,13 +197,13 @@ class PostgresStore:
 
     async def deposit(self, delivery: Delivery, now: float) -> InboxItem:  # noqa: ARG002 - as in `Store`
         """Keep a delivery."""
-        item = await self._engine.change(postgres_writes.deposit, delivery)
+        item = await self._engine.ask(postgres_writes.deposit, delivery)
         self._engine.delivered(delivery)
         return item
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor."""
-        return await self._engine.read(postgres_reads.inbox, publisher_id, cursor, limit)
+        return await self._engine.ask(postgres_reads.inbox, publisher_id, cursor, limit)
 
     async def wait_inbox(self, publisher_id: str, cursor: int, timeout: float) -> bool:  # noqa: ASYNC109 - as in `Store`
         """Return when an unacknowledged item after the cursor is there."""
@@ -213,7 +213,7 @@ class PostgresStore:
         while not waiters.ended and (left := end - loop.time()) >= 0:
             waiter = waiters.join(publisher_id)  # before the look, so that nothing slips in between
             try:
-                if await self._engine.read(postgres_reads.has_items, publisher_id, cursor):
+                if await self._engine.ask(postgres_reads.has_items, publisher_id, cursor):
                     break
                 await asyncio.wait([waiter], timeout=min(left, LOOK_SECONDS))
             finally:
@@ -226,13 +226,13 @@ class PostgresStore:
 
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's."""
-        return await self._engine.read(postgres_reads.inbox_item, publisher_id, item_id)
+        return await self._engine.ask(postgres_reads.inbox_item, publisher_id, item_id)
 
     async def resources_told(
         self, publisher_id: str, recipient: str, case_id: str, limit: int
     ) -> list[Delivery]:
         """The RC-RI of a case that a recipient was sent."""
-        return await self._engine.read(postgres_reads.resources_told, publisher_id, recipient, case_id, limit)
+        return await self._engine.ask(postgres_reads.resources_told, publisher_id, recipient, case_id, limit)
 
     async def acknowledge(
         self, publisher_id: str, item_id: str, now: float, answer: Submission | None
@@ -251,7 +251,7 @@ class PostgresStore:
         """Whether this is the first time that the key is seen, by any replica."""
         if now >= self._forgot_at + FORGET_EVERY:
             await self.forget(now)
-        return await self._engine.change(postgres_writes.remember_jti, key, expires_at)
+        return await self._engine.ask(postgres_writes.remember_jti, key, expires_at)
 
     async def forget(self, now: float) -> None:
         """Forget the jtis that have expired, of assertions and of revoked tokens."""
@@ -260,19 +260,19 @@ class PostgresStore:
 
     async def revoke(self, jti: str, expires_at: float, now: float) -> None:
         """Note that an access token is refused from now on."""
-        await self._engine.change(postgres_writes.revoke, jti, expires_at, now)
+        await self._engine.ask(postgres_writes.revoke, jti, expires_at, now)
 
     async def revoked(self, since: float) -> list[tuple[str, float]]:
         """The access tokens that were revoked since then, by any replica."""
-        return await self._engine.read(postgres_reads.revoked, since)
+        return await self._engine.ask(postgres_reads.revoked, since)
 
     async def usage(self, now: float) -> list[tuple[str, str, str, int]]:
         """What was accepted in the current second, minute and day."""
-        return await self._engine.read(postgres_reads.usage, now)
+        return await self._engine.ask(postgres_reads.usage, now)
 
     async def urgent_cases(self, since: float) -> list[tuple[str, str, float]]:
         """The last urgent message of each case."""
-        return await self._engine.read(postgres_reads.urgent_cases, since)
+        return await self._engine.ask(postgres_reads.urgent_cases, since)
 
     async def erase(self, before: float) -> int:
         """Erase the content of what is settled, portion by portion."""

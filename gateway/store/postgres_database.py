@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -19,7 +19,7 @@ OLDEST_SERVER = 15
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0  # after that a server counts as lost
 ATTEMPTS = 3  # of a transaction that another one stood in the way of
-WRITERS = 3  # connections: arrivals, marks, claims
+WRITERS = 4  # connections: urgent arrivals, the other arrivals, marks, claims
 READERS = 4  # connections for everything else
 SESSION = {
     "application_name": "gateway",
@@ -98,20 +98,21 @@ class Postgres:
     schema: str
 
     async def write(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """What `work` gives, in one transaction of one of the few writers."""
-        return await _transaction(self.writers, work)
+        """What `work` gives by one of the few writers. Each of its statements is a transaction of its own."""
+        return await _attempts(self.writers, work)
+
+    async def ask(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """The same beside the writers, for what comes one by one."""
+        return await _attempts(self.readers, work)
 
     async def change(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """The same beside the writers, for operations that come one by one."""
-        return await _transaction(self.readers, work)
+        """The same where the statements hold together: in one transaction."""
 
-    async def read(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """What `work` gives; its statements are no transaction."""
-        try:
-            async with self.readers.acquire(timeout=STATEMENT_SECONDS) as connection:
+        async def whole(connection: Connection) -> Result:
+            async with connection.transaction():
                 return await work(connection)
-        except Exception as error:  # noqa: BLE001 - told as what it means
-            raise database_error(error) from None
+
+        return await _attempts(self.readers, whole)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """One more connection. Raises what asyncpg raises."""
@@ -127,17 +128,36 @@ class Postgres:
                 pool.terminate()
 
 
-async def _transaction(pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+async def _attempts(pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with pool.acquire(timeout=STATEMENT_SECONDS) as connection, connection.transaction():
+            async with asyncio.timeout(STATEMENT_SECONDS):  # the pool's own makes a task of every acquisition
+                connection = await pool.acquire()
+            try:
                 return await work(connection)
+            finally:
+                _release(pool, connection)
         except _RACES as race:
             if attempt == ATTEMPTS:
                 raise database_error(race) from None
         except Exception as error:  # noqa: BLE001 - told as what it means
             raise database_error(error) from None
     raise AssertionError
+
+
+_releases: set[asyncio.Task[None]] = set()  # the loop itself holds no task
+
+
+def _release(pool: Pool, connection: Any) -> None:
+    """Give the connection back beside what goes on: nobody waits for it, and the pool ends one that is broken."""
+
+    def done(task: asyncio.Task[None]) -> None:
+        _releases.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    _releases.add(task := asyncio.create_task(pool.release(connection, timeout=STATEMENT_SECONDS)))
+    task.add_done_callback(done)
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -10,17 +10,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import asyncpg
-
 from gateway.errors import GatewayError, Refused, Unavailable
 from gateway.model import Delivery, Outgoing, Receipt
 from gateway.observability import log
-from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads
+from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads, rows
 from gateway.store.batches import Batches, Written, unavailable
 from gateway.store.lookups import Lookups
 from gateway.store.memory import Backlog, InboxWaiters
 from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
+from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import Connection, Postgres, database_error
 from gateway.store.postgres_lanes import Held, Mark, Marked, Turns
 
@@ -43,27 +42,33 @@ class PostgresEngine:
         self.database = database
         self.inbox_waiters = InboxWaiters()
         self.repeats = Lookups[postgres_reads.Sent, Receipt | Refused | None](
-            lambda sent: self.read(postgres_reads.find_receipts, sent)
+            lambda sent: self.ask(postgres_reads.find_receipts, sent)
         )
         self.backlog = Backlog()
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
         self._take_over_at = self._told_at = float("-inf")
-        self._arrivals = Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
+        # an urgent message does not wait for a transaction of ordinary ones, but for those of its own lane: they keep their order
+        self._arriving: dict[
+            str, tuple[bool, int]
+        ] = {}  # lane -> with which of the two it goes, and how many are under way
+        self._arrivals = {
+            urgent: Batches[Incoming](self._writer(postgres_arrivals.arrive), self._settle_arrival)
+            for urgent in (True, False)
+        }
         self._marks = Batches[Mark](self._writer(postgres_lanes.mark), self._settle_mark)
         self._due, self._urgent_came = asyncio.Event(), asyncio.Event()
         self.event_came = asyncio.Event()
-        self._wakes: set[str] = set()
-        self._attention = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()  # the loop itself holds no task
+        self._calls = Calls(database, self._heard)
         self._closed = False
-        self._listener: asyncpg.Connection[asyncpg.Record] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Know what waits, and hear from the other replicas. Raises Unavailable."""
         try:
-            listener = await self._listening()
+            listener, _ = await self._calls.listener()
             await self.backlog.count(partial(postgres_reads.waiting, listener))
         except Exception as error:  # noqa: BLE001 - told as what it means
             raise database_error(error) from None
@@ -72,7 +77,8 @@ class PostgresEngine:
     async def close(self) -> None:
         """Finish what is under way, give back what is claimed, and let go of the database."""
         await self.repeats.close()
-        await self._arrivals.close()
+        for arrivals in self._arrivals.values():
+            await arrivals.close()
         await self._marks.close()
         self._closed = True
         self.inbox_waiters.end()
@@ -84,14 +90,13 @@ class PostgresEngine:
         with contextlib.suppress(GatewayError):
             if held:
                 await self.database.write(lambda c: postgres_lanes.give_back(c, held))
-        if self._listener is not None:
-            self._listener.terminate()
+        self._calls.hang_up()
         await self.database.close()
 
-    async def read(self, query: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
-        """The answer to a query."""
+    async def ask(self, work: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
+        """What `work` gives; each of its statements is a transaction of its own."""
         self._require_open()
-        return await self.database.read(lambda connection: query(connection, *arguments))
+        return await self.database.ask(lambda connection: work(connection, *arguments))
 
     async def change(self, work: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
         """Change something in a transaction of its own."""
@@ -107,7 +112,10 @@ class PostgresEngine:
 
     async def arrive(self, incoming: Incoming) -> Arrived:
         """Store a message."""
-        stored = self._arrivals.submit(incoming)
+        lane = rows.lane(incoming.submission)
+        urgent, count = self._arriving.get(lane, (incoming.submission.urgent, 0))
+        stored = self._arrivals[urgent].submit(incoming)
+        self._arriving[lane] = urgent, count + 1
         self.backlog.arriving += 1
         return await stored  # type: ignore[no-any-return]
 
@@ -149,7 +157,7 @@ class PostgresEngine:
         now = asyncio.get_running_loop().time()
         if now >= self._told_at + TELL_SECONDS:
             self._told_at = now
-            self._tell("")
+            self._calls.tell("")
 
     def wake_later(self, seconds: float) -> None:
         """Something can be claimed after a while."""
@@ -158,7 +166,7 @@ class PostgresEngine:
     def delivered(self, delivery: Delivery) -> None:
         """Something came into an inbox; who waits for it at another replica is told too."""
         self.inbox_waiters.wake(delivery.publisher_id)
-        self._tell(delivery.publisher_id)
+        self._calls.tell(delivery.publisher_id)
         if delivery.notify:
             self.event_came.set()
 
@@ -203,13 +211,21 @@ class PostgresEngine:
                     return [error]
                 return [outcome for one in operations for outcome in await write([one])]
 
+        async def write_and_tell(operations: Sequence[Operation], written: Written) -> None:
+            written(await write(operations))
+
         def begin(operations: Sequence[Operation], written: Written) -> None:
-            asyncio.ensure_future(write(operations)).add_done_callback(lambda done: written(done.result()))
+            self._under_way.add(task := asyncio.create_task(write_and_tell(operations, written)))
+            task.add_done_callback(self._under_way.discard)
 
         return begin
 
     def _settle_arrival(self, incoming: Incoming, outcome: Any) -> None:
         self.backlog.arriving -= 1
+        lane = rows.lane(incoming.submission)
+        urgent, count = self._arriving.pop(lane)
+        if count > 1:
+            self._arriving[lane] = urgent, count - 1
         if isinstance(outcome, Arrived):
             self.arrived(outcome, incoming.submission.received_at)
 
@@ -226,17 +242,13 @@ class PostgresEngine:
 
     # beside the operations
 
-    def _tell(self, wake: str) -> None:
-        self._wakes.add(wake)
-        self._attention.set()
-
     async def _keep(self) -> None:
         """Hold what is under way, hear and tell of wake-up calls, count the backlog; reach a lost server again."""
         loop = asyncio.get_running_loop()
         renew_at = count_at = 0.0
         while True:
             try:
-                listener = await self._listening_again()
+                listener = await self._listening()
                 if loop.time() >= renew_at:
                     since = loop.time() - RENEWALS * self._lease
                     held = [held for held, claimed_at in self._held.values() if claimed_at > since]
@@ -246,50 +258,25 @@ class PostgresEngine:
                 if loop.time() >= count_at:
                     await self.backlog.count(partial(postgres_reads.waiting, listener))
                     count_at = loop.time() + STATISTICS_SECONDS
-                await self._send_wakes(listener)
+                await self._calls.send(listener)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - it is tried again for as long as the store is open
                 log.warning("store_listener_lost", cause=type(database_error(error)).__name__)
-                if self._listener is not None:
-                    self._listener.terminate()
-                self._listener = None
+                self._calls.hang_up()
                 await asyncio.sleep(AGAIN_SECONDS)
             else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(renew_at, count_at) - loop.time())):
-                        await self._attention.wait()
+                await self._calls.wait(max(0.0, min(renew_at, count_at) - loop.time()))
 
-    async def _listening(self) -> "asyncpg.Connection[asyncpg.Record]":
-        if self._listener is None or self._listener.is_closed():
-            self._listener = await self.database.connect()
-            self._listener.add_termination_listener(lambda _: self._attention.set())
-            await self._listener.add_listener(self._channel, self._heard)
-        return self._listener
-
-    async def _listening_again(self) -> "asyncpg.Connection[asyncpg.Record]":
-        before = self._listener
-        listener = await self._listening()
-        if listener is not before:
-            self._due.set()  # what was said meanwhile is not known
+    async def _listening(self) -> Connection:
+        listener, is_new = await self._calls.listener()
+        if is_new:
+            self._due.set()
             self.inbox_waiters.wake_all()
         return listener
 
-    @property
-    def _channel(self) -> str:
-        return f"gateway_{self.database.schema}"[:63]
-
-    async def _send_wakes(self, listener: Connection) -> None:
-        self._attention.clear()
-        wakes, self._wakes = self._wakes, set()
-        if wakes:
-            statement = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"
-            await listener.execute(statement, self._channel, list(wakes))
-
-    def _heard(self, connection: Any, pid: int, _channel: str, wake: object) -> None:
-        if connection.is_closed() or pid == connection.get_server_pid():  # our own was heard when it was said
-            return
+    def _heard(self, wake: str) -> None:
         if wake:
-            self.inbox_waiters.wake(str(wake))
+            self.inbox_waiters.wake(wake)
         else:
             self._due.set()

@@ -74,12 +74,12 @@ class PostgresEvents:
 
     async def done(self, item_id: str) -> None:
         """Nothing more is to be told of this item."""
-        await self._engine.change(_execute, "DELETE FROM events WHERE seq = $1", rows.seq_of(item_id))
+        await self._engine.ask(_execute, "DELETE FROM events WHERE seq = $1", rows.seq_of(item_id))
 
     async def put_off(self, item_id: str, next_at: float, attempts: int) -> None:
         """The next attempt is due at `next_at`."""
         statement = "UPDATE events SET next_at = $2, attempts = $3, held_until = NULL WHERE seq = $1"
-        await self._engine.change(_execute, statement, rows.seq_of(item_id), next_at, attempts)
+        await self._engine.ask(_execute, statement, rows.seq_of(item_id), next_at, attempts)
 
     async def disable(self, publisher_id: str, url: str, now: float) -> None:
         """A webhook wants no events any more."""
@@ -88,15 +88,15 @@ class PostgresEvents:
     async def enable(self, publisher_id: str) -> bool:
         """Forget that."""
         statement = "DELETE FROM disabled_endpoints WHERE publisher_id = $1"
-        return bool(await self._engine.change(_execute, statement, publisher_id))
+        return bool(await self._engine.ask(_execute, statement, publisher_id))
 
     async def expire(self, before: float) -> int:
         """Give up the events of items that came before then."""
-        return await self._engine.change(_execute, "DELETE FROM events WHERE since < $1", before)
+        return await self._engine.ask(_execute, "DELETE FROM events WHERE since < $1", before)
 
     async def endpoints(self) -> list[Endpoint]:
         """The publishers of which events wait or a webhook is disabled."""
-        return await self._engine.read(endpoints)
+        return await self._engine.ask(endpoints)
 
 
 async def claim(

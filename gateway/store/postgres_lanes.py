@@ -5,7 +5,6 @@ a replica that was thought dead cannot end what another has taken over. A lease 
 server's clock. Order of locks, everywhere: lanes, sorted, then messages.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,74 +14,25 @@ from gateway.store.arrivals import DETAIL
 from gateway.store.lanes import STEP_BACK
 from gateway.store.postgres_database import Connection, plain
 
-READY = "lease IS NULL AND due_at IS NULL"
-# in order, so that the index passes over rows long gone
-DUE = """
-UPDATE lanes SET due_at = NULL WHERE lane = ANY(ARRAY(
-    SELECT lane FROM lanes WHERE due_at <= $1 ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-))
-"""
-ALL_DUE = """
-UPDATE lanes SET due_at = NULL WHERE lane = ANY(ARRAY(
-    SELECT lane FROM lanes WHERE due_at IS NOT NULL ORDER BY lane FOR UPDATE SKIP LOCKED
-))
-"""
 LOST = """
 UPDATE lanes SET lease = NULL, leased_seq = NULL, leased_until = NULL WHERE lane = ANY(ARRAY(
     SELECT lane FROM lanes WHERE lease IS NOT NULL AND leased_until < statement_timestamp()
     ORDER BY leased_until LIMIT 1000 FOR UPDATE SKIP LOCKED
 ))
 """
-# publishers that have ready lanes, each found by one look into the index, starting after $2
-PUBLISHERS = f"""
-WITH RECURSIVE next AS (
-    (SELECT publisher_id, 1 AS n FROM lanes WHERE {READY} AND urgent = $1 AND publisher_id > $2
-     ORDER BY publisher_id LIMIT 1)
-    UNION ALL
-    SELECT f.publisher_id, next.n + 1 FROM next CROSS JOIN LATERAL (
-        SELECT publisher_id FROM lanes WHERE {READY} AND urgent = $1 AND publisher_id > next.publisher_id
-        ORDER BY publisher_id LIMIT 1
-    ) f WHERE next.n < $3
-)
-SELECT publisher_id FROM next
+CLAIM = f"""
+SELECT t.urgent_lane, m.lane, t.lease, m.seq, m.id, m.attempts, c.content IS NOT NULL, {rows.SUBMISSION}
+FROM claim_lanes($1, $2, $3, $4, $5, $6) AS t
+CROSS JOIN LATERAL (SELECT (t.message).*) m CROSS JOIN LATERAL (SELECT t.content) c
 """  # noqa: S608 - constant
-PICK = f"""
-SELECT f.lane, p.publisher_id FROM unnest($2::text[]) WITH ORDINALITY AS p (publisher_id, turn)
-CROSS JOIN LATERAL (
-    SELECT lane, position FROM lanes WHERE {READY} AND urgent = $1 AND publisher_id = p.publisher_id
-    ORDER BY position LIMIT $3 FOR UPDATE SKIP LOCKED
-) f
-ORDER BY row_number() OVER (PARTITION BY p.turn ORDER BY f.position), p.turn
+MARK = "SELECT seq, moved, ready FROM mark_claims($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+MINE = "SELECT lane FROM lanes WHERE lane = ANY($2::text[]) AND lease = ANY($1::bigint[]) ORDER BY lane FOR UPDATE"
+RENEW = f"""
+UPDATE lanes SET leased_until = statement_timestamp() + $3 * interval '1 second' WHERE lane IN ({MINE})
 """  # noqa: S608 - constant
-LEASE = """
-UPDATE lanes l SET lease = nextval('leases'), leased_seq = h.seq,
-    leased_until = statement_timestamp() + $2 * interval '1 second'
-FROM unnest($1::text[]) AS g (lane)
-CROSS JOIN LATERAL (SELECT seq FROM queue q WHERE q.lane = g.lane ORDER BY position LIMIT 1) h
-WHERE l.lane = g.lane RETURNING l.lane, l.lease, l.leased_seq
-"""
-TAKEN = f"""
-SELECT m.seq, m.id, m.attempts, c.seq IS NOT NULL, {rows.SUBMISSION}
-FROM messages m LEFT JOIN contents c USING (seq) WHERE m.seq = ANY($1::bigint[])
-"""  # noqa: S608 - constant
-RENEW = """
-UPDATE lanes SET leased_until = statement_timestamp() + $2 * interval '1 second'
-WHERE lane IN (SELECT lane FROM lanes WHERE lane = ANY($3::text[]) AND lease = ANY($1::bigint[]) ORDER BY lane FOR UPDATE)
-"""
+GIVE_BACK = f"UPDATE lanes SET lease = NULL, leased_seq = NULL, leased_until = NULL WHERE lane IN ({MINE})"  # noqa: S608
 HOLD = "SELECT lane, lease FROM lanes WHERE lane = ANY($1::text[]) ORDER BY lane FOR UPDATE"
-# what stands first in a lane now; `due` where a retry waits
-RELEASE = """
-UPDATE lanes l SET lease = NULL, leased_seq = NULL, leased_until = NULL, due_at = g.due, publisher_id = h.publisher_id,
-    position = h.position, urgent = EXISTS (SELECT 1 FROM queue u WHERE u.lane = l.lane AND u.urgent)
-FROM unnest($1::text[], $2::float8[]) AS g (lane, due)
-CROSS JOIN LATERAL (SELECT publisher_id, position FROM queue q WHERE q.lane = g.lane ORDER BY position LIMIT 1) h
-WHERE l.lane = g.lane RETURNING l.lane, l.due_at
-"""
 CLOSE = "DELETE FROM lanes WHERE lane = ANY($1::text[])"
-MARK = """
-UPDATE messages m SET status = CASE WHEN m.status = 'received' THEN g.status ELSE m.status END, attempts = m.attempts + 1
-FROM unnest($1::bigint[], $2::text[]) AS g (seq, status) WHERE m.seq = g.seq RETURNING m.seq, m.status
-"""
 NOTE = """
 INSERT INTO steps (message, step, at, detail)
 SELECT message, step, at, detail FROM unnest($1::bigint[], $2::text[], $3::float8[], $4::text[])
@@ -135,21 +85,13 @@ class Turns:
         before, self._claimed_at = self._claimed_at, now
         return now < before - STEP_BACK
 
-    async def pick(self, connection: Connection, urgent: bool, room: int) -> tuple[list[str], bool]:
-        """Up to `room` ready lanes, locked: publishers in turn, each one's longest waiting first; whether there are more."""
-        last = self._last[urgent]
-        publishers = [row[0] for row in await connection.fetch(PUBLISHERS, urgent, last, room)]
-        if last and len(publishers) < room:
-            before = await connection.fetch(PUBLISHERS, urgent, "", room - len(publishers))
-            publishers += [row[0] for row in before if row[0] not in publishers]
-        if not publishers:
-            return [], False
-        share = -(-room // len(publishers))
-        found = (await connection.fetch(PICK, urgent, publishers, share))[:room]
-        if found:
-            self._last[urgent] = found[-1][1]
-        counts = Counter(row[1] for row in found)
-        return [row[0] for row in found], any(count == share for count in counts.values())
+    def last(self, urgent: bool) -> str:
+        """The publisher that came last, none at first."""
+        return self._last[urgent]
+
+    def came(self, urgent: bool, publisher_id: str) -> None:
+        """A message of this publisher's was taken."""
+        self._last[urgent] = publisher_id
 
 
 async def take_over(connection: Connection) -> None:
@@ -158,88 +100,52 @@ async def take_over(connection: Connection) -> None:
 
 
 async def claim(connection: Connection, turns: Turns, now: float, limit: int, lease: float) -> list[Taken]:
-    """Up to `limit` due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first."""
-    if turns.was_set_back(now):
-        await connection.execute(ALL_DUE)
-    await connection.execute(DUE, now)
-    held: list[Held] = []
-    for urgent in (True, False):
-        more = True
-        while more and len(held) < limit:
-            lanes, more = await turns.pick(connection, urgent, limit - len(held))
-            held += await _lease(connection, lanes, lease)
-    rows_of = {row[0]: row for row in await connection.fetch(TAKEN, [h.seq for h in held])} if held else {}
-    return [_taken(one, rows_of[one.seq]) for one in held]
+    """Up to `limit` due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first; of each kind,
+    publishers in turn, each one's longest waiting first.
+    """
+    last = turns.last(urgent=True), turns.last(urgent=False)
+    found = await connection.fetch(CLAIM, now, turns.was_set_back(now), *last, limit, lease)
+    return [_taken(turns, row) for row in found]
 
 
-async def _lease(connection: Connection, lanes: Sequence[str], lease: float) -> list[Held]:
-    if not lanes:
-        return []
-    found = {row[0]: Held(row[2], row[0], row[1]) for row in await connection.fetch(LEASE, lanes, lease)}
-    empty = [lane for lane in lanes if lane not in found]  # what was in it was acknowledged under way
-    if empty:
-        await connection.execute(CLOSE, empty)
-    return [found[lane] for lane in lanes if lane in found]
-
-
-def _taken(held: Held, row: Iterable[Any]) -> Taken:
-    _, message_id, attempts, complete, *values = row
+def _taken(turns: Turns, row: Iterable[Any]) -> Taken:
+    urgent, lane, lease, seq, message_id, attempts, complete, *values = row
     values[4] = values[4] or b""
-    return Taken(held, Outgoing(message_id, rows.submission(values), attempts), complete)
+    submission = rows.submission(values)
+    turns.came(urgent, submission.publisher_id)
+    return Taken(Held(seq, lane, lease), Outgoing(message_id, submission, attempts), complete)
 
 
 async def renew(connection: Connection, held: Sequence[Held], lease: float) -> None:
     """Hold what is under way for `lease` seconds more."""
-    await connection.execute(RENEW, [h.lease for h in held], lease, [h.lane for h in held])
+    await connection.execute(RENEW, [h.lease for h in held], [h.lane for h in held], lease)
 
 
 async def give_back(connection: Connection, held: Sequence[Held]) -> None:
     """What is under way is due again at once, as if nothing had been."""
-    valid = await _hold(connection, held)
-    await release(connection, {h.lane: None for h in valid})
+    await connection.execute(GIVE_BACK, [h.lease for h in held], [h.lane for h in held])
 
 
 async def mark(connection: Connection, marks: Sequence[Mark]) -> list[Marked]:
     """Write what came of claims, those that are still held."""
-    valid = set(await _hold(connection, [m.held for m in marks]))
-    counted = [m for m in marks if m.held in valid]
-    if not counted:
-        return [Marked(counted=False, moved=False, ready=False) for _ in marks]
-    found = await connection.fetch(MARK, [m.held.seq for m in counted], [str(m.status) for m in counted])
-    stands = {row[0]: row[1] for row in found}
-    await note(connection, [(m.held.seq, step) for m in counted for step in m.steps])
-    again = {m.held: m.next_at for m in counted if stands[m.held.seq] == m.status == Status.RECEIVED}
-    gone = [m.held.seq for m in counted if m.held not in again]
-    await connection.execute("DELETE FROM queue WHERE seq = ANY($1::bigint[])", gone)
-    ready = await release(connection, {m.held.lane: again.get(m.held) for m in counted})
-    return [
-        Marked(m.held in valid, m.held in valid and stands[m.held.seq] == m.status, m.held.lane in ready)
-        for m in marks
-    ]
-
-
-async def _hold(connection: Connection, held: Sequence[Held]) -> list[Held]:
-    """Those whose lease is still theirs; their lanes are locked."""
-    leases = {row[0]: row[1] for row in await connection.fetch(HOLD, [h.lane for h in held])}
-    return [h for h in held if leases.get(h.lane) == h.lease]
-
-
-async def release(connection: Connection, due: dict[str, float | None]) -> set[str]:
-    """Free locked lanes, each until a retry is due; empty ones go. Gives those that can be claimed now."""
-    found = await connection.fetch(RELEASE, list(due), list(due.values()))
-    empty = due.keys() - {row[0] for row in found}
-    if empty:
-        await connection.execute(CLOSE, list(empty))
-    return {row[0] for row in found if row[1] is None}
+    steps = _columns([(m.held.seq, step) for m in marks for step in m.steps])
+    claims = [m.held.seq for m in marks], [m.held.lane for m in marks], [m.held.lease for m in marks]
+    asked = [str(m.status) for m in marks], [m.next_at for m in marks]
+    found = {row[0]: row for row in await connection.fetch(MARK, *claims, *asked, *steps)}
+    nothing = (None, False, False)
+    return [Marked(m.held.seq in found, *found.get(m.held.seq, nothing)[1:]) for m in marks]
 
 
 async def note(connection: Connection, steps: Sequence[tuple[int, Step]]) -> None:
     """Note steps at the end of messages' timelines."""
     if steps:
-        await connection.execute(
-            NOTE,
-            [seq for seq, _ in steps],
-            [step.step for _, step in steps],
-            [step.at for _, step in steps],
-            [plain(step.detail[:DETAIL]) for _, step in steps],
-        )
+        await connection.execute(NOTE, *_columns(steps))
+
+
+def _columns(steps: Sequence[tuple[int, Step]]) -> tuple[list[int], list[str], list[float], list[str]]:
+    return (
+        [seq for seq, _ in steps],
+        [step.step for _, step in steps],
+        [step.at for _, step in steps],
+        [plain(step.detail[:DETAIL]) for _, step in steps],
+    )

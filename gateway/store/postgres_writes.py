@@ -15,21 +15,13 @@ from gateway.store.postgres_arrivals import Incoming, Outcome, arrive
 from gateway.store.postgres_database import Connection, plain
 from gateway.store.postgres_lanes import Held, Mark, Marked
 
-INBOX_LOCK = 7_213  # the class of the advisory locks by which an inbox is filled by one transaction at a time
 PUT = """
-INSERT INTO inbox (
-    seq, id, publisher_id, distribution_id, sender, recipient, message_type, model_version, content_type, case_id,
-    refers_to, received_at, loss
-) SELECT seq, lpad(to_hex(seq), 16, '0') || $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-FROM nextval('numbers') AS seq
-ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING RETURNING seq, id
+SELECT seq, id FROM put_into_inbox($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 KEPT = f"""
 SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
 WHERE i.publisher_id = $1 AND i.distribution_id = $2 AND i.sender = $3
 """  # noqa: S608 - constant
-KEEP = "INSERT INTO contents (seq, received_at, content) VALUES ($1, $2, $3)"
-TELL = "INSERT INTO events (seq, publisher_id, since, next_at) VALUES ($1, $2, $3, $3)"
 WAITING = """
 SELECT 1 FROM inbox WHERE seq = $1 AND id = $2 AND publisher_id = $3 AND acknowledged_at IS NULL FOR UPDATE
 """
@@ -38,10 +30,6 @@ TAKE_OUT = (
 )
 ANSWERED = """
 SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq
-"""
-NOTE = """
-INSERT INTO steps (message, step, at, detail)
-SELECT seq, $4, $5, $6 FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3
 """
 ACKNOWLEDGE = """
 UPDATE messages SET status = 'acknowledged' WHERE seq = $1
@@ -102,25 +90,15 @@ class Ended(NamedTuple):
 
 
 async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
-    """Keep a delivery; the first item where it was kept before.
-
-    The items of one inbox get their numbers in the order in which they can be read, so that no cursor passes one by.
-    """
-    d = delivery
-    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", INBOX_LOCK, d.publisher_id)
+    """Keep a delivery; the first item where it was kept before. One statement, but for that case."""
+    d, step = delivery, rows.delivered(delivery)
     row = await connection.fetchrow(
         PUT, secrets.token_hex(8), d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type,
-        d.model_version, d.content_type, d.case_id, d.refers_to, d.received_at, orjson.dumps(d.loss).decode(),
+        d.model_version, d.content_type, d.case_id, d.refers_to, d.received_at, orjson.dumps(d.loss).decode(), d.content,
+        d.notify, step and step.step, step and plain(step.detail[:DETAIL]),
     )  # fmt: skip
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
-    await connection.execute(KEEP, row[0], d.received_at, d.content)
-    if d.notify:
-        await connection.execute(TELL, row[0], d.publisher_id, d.received_at)
-    step = rows.delivered(delivery)
-    if step is not None:
-        detail = plain(step.detail[:DETAIL])
-        await connection.execute(NOTE, d.distribution_id, d.recipient, d.sender, step.step, step.at, detail)
     return InboxItem(row[1], row[0], delivery)
 
 
