@@ -116,10 +116,10 @@ async def opened(loud: Mapping[str, float], *, on_postgresql: bool) -> AsyncIter
     """Everything at work, in a temporary folder. Raises NoServer, and RuntimeError where a server does not start."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-fairness-")))
+        os.sched_setaffinity(0, {LOAD_CORE})  # the processes that are started here inherit it
         database = f"sqlite:///{folder / 'gateway.db'}"
         if on_postgresql:
             database = stack.enter_context(postgres.server()).url
-        os.sched_setaffinity(0, {LOAD_CORE})  # the processes that are started here inherit it
         scene = make_scene(folder, database, loud)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=30.0, trust_env=False))
         core = CoreProcess(scene, 0.0, 0)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import ErrorKind, Issue, Unavailable
@@ -13,6 +12,7 @@ BATCH = 512  # operations in one transaction, so that the first does not wait fo
 Operation = TypeVar("Operation")
 Outcome = Any | Exception
 Written = Callable[[list[Outcome]], None]
+Take = Callable[[], Sequence[Operation]]
 
 
 def unavailable(cause: str) -> Unavailable:
@@ -23,19 +23,21 @@ def unavailable(cause: str) -> Unavailable:
 class Batches(Generic[Operation]):
     """Operations that wait for the next batch while one is written.
 
-    `write` begins a batch and, once it is written, calls what it is given in the event loop, with one outcome an
-    operation: a value or an exception. It never fails, and never calls before it has returned.
+    `write` begins a batch. In a later turn of the event loop, so that all callers that are ready now are in it, it calls the
+    first of its arguments for the operations and, once they are written, the second with one outcome an operation: a value
+    or an exception. It never fails.
     `settle` runs in the event loop after it, in the order of the operations, before any caller goes on.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Operation], Written], None],
+        write: "Callable[[Take[Operation], Written], None]",
         settle: Callable[[Operation, Outcome], None],
     ) -> None:
         self._begin = write
         self._settle = settle
         self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._taken: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._writing = False
         self._closed = False
         self._idle = asyncio.Event()
@@ -45,13 +47,12 @@ class Batches(Generic[Operation]):
         """The outcome of an operation, once it is durable."""
         if self._closed:
             raise unavailable("The store is closing.")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending.append((operation, future))
         if not self._writing:
             self._writing = True
             self._idle.clear()
-            loop.call_soon(self._write)  # after the callers that are ready now
+            self._begin(self._take, self._finish)
         return future
 
     async def close(self) -> None:
@@ -59,13 +60,14 @@ class Batches(Generic[Operation]):
         self._closed = True
         await self._idle.wait()
 
-    def _write(self) -> None:
-        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-        self._begin([operation for operation, _ in batch], partial(self._finish, batch))
+    def _take(self) -> list[Operation]:
+        self._taken, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+        return [operation for operation, _ in self._taken]
 
-    def _finish(self, batch: list[tuple[Operation, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
+    def _finish(self, outcomes: list[Outcome]) -> None:
+        batch = self._taken
         if self._pending:
-            self._write()
+            self._begin(self._take, self._finish)
         else:
             self._writing = False
             self._idle.set()

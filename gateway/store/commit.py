@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic
 
 from gateway.errors import GatewayError
-from gateway.store.batches import Batches, Operation, Outcome, Written, unavailable
+from gateway.store.batches import Batches, Operation, Outcome, Take, Written, unavailable
 
 
 def database_error(error: Exception) -> Exception:
@@ -57,7 +57,11 @@ class GroupCommit(Generic[Operation]):
         await self._batches.close()
         self._thread.shutdown()
 
-    def _write(self, operations: Sequence[Operation], written: Written) -> None:
+    def _write(self, take: Take[Operation], written: Written) -> None:
+        asyncio.get_running_loop().call_soon(self._write_now, take, written)
+
+    def _write_now(self, take: Take[Operation], written: Written) -> None:
+        operations = take()
         outcomes = None if any(map(self._heavy, operations)) else self._begin(operations)
         loop = asyncio.get_running_loop()
         # not by a future of the loop's: it would take two more turns of the loop until `written` is called

@@ -14,7 +14,7 @@ from gateway.errors import GatewayError, Refused, Unavailable
 from gateway.model import Delivery, Outgoing, Receipt
 from gateway.observability import log
 from gateway.store import postgres_arrivals, postgres_lanes, postgres_reads, rows
-from gateway.store.batches import Batches, Written, unavailable
+from gateway.store.batches import Batches, Take, Written, unavailable
 from gateway.store.lookups import Lookups
 from gateway.store.memory import Backlog, InboxWaiters
 from gateway.store.postgres_arrivals import Incoming
@@ -200,7 +200,7 @@ class PostgresEngine:
 
     def _writer(
         self, apply: Callable[[Connection, Sequence[Operation]], Awaitable[list[Any]]]
-    ) -> Callable[[Sequence[Operation], Written], None]:
+    ) -> Callable[[Take[Operation], Written], None]:
         async def write(operations: Sequence[Operation]) -> list[Any]:
             try:
                 return await self.database.write(lambda connection: apply(connection, operations))
@@ -211,11 +211,11 @@ class PostgresEngine:
                     return [error]
                 return [outcome for one in operations for outcome in await write([one])]
 
-        async def write_and_tell(operations: Sequence[Operation], written: Written) -> None:
-            written(await write(operations))
+        async def write_and_tell(take: Take[Operation], written: Written) -> None:
+            written(await write(take()))
 
-        def begin(operations: Sequence[Operation], written: Written) -> None:
-            self._under_way.add(task := asyncio.create_task(write_and_tell(operations, written)))
+        def begin(take: Take[Operation], written: Written) -> None:
+            self._under_way.add(task := asyncio.create_task(write_and_tell(take, written)))
             task.add_done_callback(self._under_way.discard)
 
         return begin
