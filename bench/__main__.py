@@ -38,7 +38,7 @@ RATIOS = {
     "forward": ("proxy_cpu_us", "forward_cpu_us"),  # messages per CPU-second: the core is no part of it
     "validate": ("validate", "validate_peer"),
     "translate": (translation.CONVERSION, "bare"),
-    "cpu_two_replicas": None,
+    **dict.fromkeys(replicas.RATIOS),
 }
 FORWARDED = re.compile(r'^gateway_forward_total\{result="forwarded"\} (\S+)', re.MULTILINE)
 DRAIN = 120.0  # seconds for the rest of a pipeline's messages
@@ -193,8 +193,9 @@ def main() -> int:
         return 1
     found = figures(runs) | translation.figures(wanted.rounds) | validation.figures()
     told = ratios(found)
-    replicas_found, told["cpu_two_replicas"] = replicas.figures(wanted.rounds, wanted.seconds)
+    replicas_found, replicas_told = replicas.figures(wanted.rounds, wanted.seconds)
     found |= replicas_found
+    told.update(replicas_told)
     show(found, told)
     if not wanted.no_steps:
         steps.main()

@@ -4,6 +4,9 @@ One gateway, then two, on one PostgreSQL, in rounds that alternate; each replica
 alone, and what is accepted is translated, checked and handed to a core that says yes at once. Counted is the processor time
 (user and system) of the gateways for each message, from the first request until the last message is forwarded, and
 PostgreSQL's own apart. The ratio is messages per CPU-second of two replicas over those of one, the median of the rounds.
+
+Two busy processes on one machine take caches and processor cores from each other whatever they do. How much of the ratio
+is that, two gateways tell that share nothing but the machine and the PostgreSQL server: each has a database of its own.
 """
 
 import argparse
@@ -26,6 +29,9 @@ import orjson
 from bench import load, postgres
 
 PORT = 8492
+ONE, TWO, APART = "one_replica", "two_replicas", "two_apart"
+CASES = {ONE: (1, 1), TWO: (2, 1), APART: (2, 2)}  # gateways and stores
+RATIOS = {"cpu_two_replicas": TWO, "cpu_two_apart": APART}
 FORWARDED = re.compile(r'^gateway_forward_total\{result="forwarded"\} (\S+)', re.MULTILINE)
 PATIENCE = 120.0  # seconds for the rest of the messages to be forwarded
 
@@ -82,11 +88,12 @@ def replica(number: int, database: str, folder: Path) -> Iterator[Replica]:
             process.kill()
 
 
-def measure(server: postgres.Server, count: int, seconds: float) -> Cost:
-    """So many replicas on an empty store. Raises RuntimeError where a request was not answered 2xx."""
+def measure(server: postgres.Server, case: str, seconds: float) -> Cost:
+    """One of CASES, on empty stores. Raises RuntimeError where a request was not answered 2xx."""
+    count, stores = CASES[case]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name, ExitStack() as stack:
-        folder, database = Path(name), server.fresh()
-        replicas = [stack.enter_context(replica(number, database, folder)) for number in range(count)]
+        folder, databases = Path(name), [server.fresh() for _ in range(stores)]
+        replicas = [stack.enter_context(replica(n, databases[n % stores], folder)) for n in range(count)]
         warm = _loaded(replicas, 1.0, folder)
         _drained(replicas, sum(one.requests for one in warm))
         gateways, database_cpu = sum(one.cpu_seconds() for one in replicas), server.cpu_seconds()
@@ -122,31 +129,34 @@ def _drained(replicas: list[Replica], messages: int) -> None:
     raise RuntimeError(f"not everything was forwarded after {PATIENCE:.0f} seconds")
 
 
-def figures(rounds: int, seconds: float) -> tuple[dict[str, dict[str, object]], float | None]:
-    """Median, least and most of every figure, and the ratio; nothing where PostgreSQL cannot be started."""
-    costs: dict[int, list[Cost]] = {1: [], 2: []}
+def figures(rounds: int, seconds: float) -> tuple[dict[str, dict[str, object]], dict[str, float]]:
+    """Median, least and most of every figure, and the ratios RATIOS; nothing where PostgreSQL cannot be started."""
+    costs: dict[str, list[Cost]] = {case: [] for case in CASES}
     try:
         with postgres.server() as server:
             for number in range(rounds):
-                for count in (1, 2) if number % 2 == 0 else (2, 1):
-                    costs[count].append(measure(server, count, seconds))
-                    cost = costs[count][-1]
+                for case in list(CASES)[:: 1 if number % 2 == 0 else -1]:
+                    cost = measure(server, case, seconds)
+                    costs[case].append(cost)
                     print(
-                        f"round {number + 1}: {count} on PostgreSQL {cost.gateway_us:.0f} us a message, "
+                        f"round {number + 1}: {case}, {cost.gateway_us:.0f} us a message, "
                         f"PostgreSQL {cost.postgres_us:.0f} us, {cost.messages} messages",
                         flush=True,
                     )
     except postgres.NoServer as error:
         print(f"two replicas: {error}")
-        return {}, None
+        return {}, {}
     found: dict[str, dict[str, object]] = {}
-    for count, name in ((1, "one_replica"), (2, "two_replicas")):
-        found[f"{name}_cpu_us"] = _spread([one.gateway_us for one in costs[count]])
-        found[f"{name}_postgres_cpu_us"] = _spread([one.postgres_us for one in costs[count]])
-    pairs = zip(
-        costs[1], costs[2], strict=True
-    )  # of one round, so that a machine that gets slower spoils nothing
-    return found, round(statistics.median(one.gateway_us / two.gateway_us for one, two in pairs), 3)
+    for case, measured in costs.items():
+        found[f"{case}_cpu_us"] = _spread([one.gateway_us for one in measured])
+        found[f"{case}_postgres_cpu_us"] = _spread([one.postgres_us for one in measured])
+    return found, {name: _ratio(costs[ONE], costs[case]) for name, case in RATIOS.items()}
+
+
+def _ratio(of: list[Cost], over: list[Cost]) -> float:
+    # of one round, so that a machine that gets slower spoils nothing
+    pairs = zip(of, over, strict=True)
+    return round(statistics.median(one.gateway_us / other.gateway_us for one, other in pairs), 3)
 
 
 def _spread(values: list[float]) -> dict[str, object]:
@@ -164,8 +174,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     wanted = parser.parse_args()
-    _, ratio = figures(wanted.rounds, wanted.seconds)
-    print(f"cpu_two_replicas: {ratio}")
+    _, ratios = figures(wanted.rounds, wanted.seconds)
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio}")
     return 0
 
 

@@ -170,15 +170,23 @@ def core_of(kind: str, core: str = "") -> Core:
 
 @asynccontextmanager
 async def gateway(
-    kind: str, data: Path, signing: SigningKeys, database: str = "", core: str = ""
+    kind: str,
+    data: Path,
+    signing: SigningKeys,
+    database: str = "",
+    core: str = "",
+    publisher: Publisher = PUBLISHER,
 ) -> AsyncIterator[Runtime]:
     """A whole gateway with one publisher of wide quotas, on SQLite in `data` where no database is named."""
     settings = Settings(
-        base_url=ISSUER, database_url=database or f"sqlite:///{data / 'gateway.db'}", stop_grace=0.1
+        base_url=ISSUER,
+        database_url=database or f"sqlite:///{data / 'gateway.db'}",
+        stop_grace=0.1,
+        retention_days=36_500,  # a sweep is no part of what is measured
     )
     keys = service.Keys(signing, CoreClient("national-core", {"keys": []}))
     async with service.running(
-        settings, RegistryHolder(Registry.of([PUBLISHER])), keys, core_of(kind, core)
+        settings, RegistryHolder(Registry.of([publisher])), keys, core_of(kind, core)
     ) as runtime:
         yield runtime
 

@@ -20,8 +20,8 @@ import orjson
 import uvloop
 from rich.console import Console
 from rich.table import Table
-from starlette.types import ASGIApp
 
+from bench import asgi
 from bench import validation as judging
 from bench.message import body
 from bench.servers import PUBLISHER, gateway, token_for_bench
@@ -128,7 +128,7 @@ async def _awaited(runtime: Runtime, token: str) -> list[tuple[str, float]]:
         await runtime.store.enqueue(waiting.pop(), now)
 
     async def whole() -> None:
-        await _post(app, token, bodies.pop())
+        await asgi.request(app, "POST", "/v1/messages", token, 202, bodies.pop())
 
     app = create_app(runtime)
     return [
@@ -150,31 +150,13 @@ async def _together(step: Callable[[], Awaitable[None]]) -> float:
     return (time.process_time() - started) / MESSAGES
 
 
-async def _post(app: ASGIApp, token: str, raw: bytes) -> None:
-    """One request as uvicorn would hand it over. Raises RuntimeError where it is not accepted."""
-    headers = [(b"content-type", b"application/json"), (b"authorization", token.encode())]
-    scope = {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/messages", "raw_path": b"/v1/messages",
-        "root_path": "", "scheme": "http", "query_string": b"", "headers": headers, "client": None, "server": None,
-    }  # fmt: skip
-
-    async def receive_body() -> dict[str, Any]:
-        return {"type": "http.request", "body": raw, "more_body": False}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start" and message["status"] != 202:
-            raise RuntimeError(f"status {message['status']}")
-
-    await app(scope, receive_body, send)
-
-
 async def _profile(folder: Path) -> None:
     signing = generate_signing_keys()
     async with gateway("accept", folder, signing) as runtime:
         app, token, names = create_app(runtime), f"Bearer {token_for_bench(signing)}", iter(range(10**9))
 
         async def whole() -> None:
-            await _post(app, token, body(f"p{next(names):015d}"))
+            await asgi.request(app, "POST", "/v1/messages", token, 202, body(f"p{next(names):015d}"))
 
         await _together(whole)
         with cProfile.Profile() as profile:

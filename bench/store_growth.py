@@ -1,12 +1,14 @@
 """What a full store costs: `python -m bench.store_growth [--messages 1000000] [--store sqlite|postgresql]`.
 
 Receipts, status look-ups, and claims with their marks are timed on a store with 1,000 finished messages and on one with
-many, for each kind of store, in turns. The ratio is time with many over time with few: 1.0 is no growth, up to 1.15 is
-wanted. The messages are put in by SQL, as `enqueue` and `mark_forwarded` would have left them.
+many, for each kind of store, in turns; then requests for a message's status, GET /v1/messages/{id}, to a gateway on each.
+The ratio is time with many over time with few: 1.0 is no growth, up to 1.15 is wanted. The messages are put in by SQL, as
+`enqueue` and `mark_forwarded` would have left them.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import sqlite3
@@ -14,13 +16,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 
-from bench import postgres
+from bench import asgi, postgres
+from bench.servers import PUBLISHER, gateway, token_for_bench
+from gateway.app import create_app
+from gateway.oauth2 import generate_signing_keys
+from gateway.observability import configure_logging
 from gateway.store import Store, open_store
 from tests.store_samples import NOW, submission
 
@@ -67,6 +74,12 @@ class Growth:
 def step(count: int) -> int:
     """Microseconds between two of so many stored messages."""
     return int(MONTH * 1e6) // (count + 1)
+
+
+def receipt_id(i: int, count: int) -> str:
+    """The id of the i-th of so many stored messages."""
+    seq = FIRST + i * step(count)
+    return f"{seq:016x}{seq:016x}"
 
 
 def fill_sqlite(path: Path, count: int) -> None:
@@ -133,12 +146,10 @@ class Subject:
     async def look_ups(self) -> None:
         """Look up OPERATIONS of the old messages, spread over all."""
         numbers = iter(range(1, self._stored + 1, max(1, self._stored // OPERATIONS)))
-        gap = step(self._stored)
 
         async def look() -> None:
             for i in numbers:
-                seq = FIRST + i * gap
-                assert await self.store.get(f"p{i % PUBLISHERS}", f"{seq:016x}{seq:016x}") is not None
+                assert await self.store.get(f"p{i % PUBLISHERS}", receipt_id(i, self._stored)) is not None
 
         await asyncio.gather(*(look() for _ in range(AT_ONCE)))
 
@@ -161,10 +172,37 @@ async def compare(kind: str, urls: tuple[str, str], messages: int) -> list[Growt
                 found.setdefault(work.__name__, ([], []))[times].append(await timed(work))
     for store in stores:
         await store.close()
+    found["requests"] = await requests(urls, messages)
     return [
         Growth(kind, name, messages, statistics.median(few[1:]), statistics.median(many[1:]))
         for name, (few, many) in found.items()
     ]
+
+
+async def requests(urls: tuple[str, str], messages: int) -> tuple[list[float], list[float]]:
+    """Status requests to a gateway on each store, in turns: their times in microseconds. The first round warms up."""
+    signing = generate_signing_keys()
+    token, own = f"Bearer {token_for_bench(signing)}", replace(PUBLISHER, id="p0")
+    times: tuple[list[float], list[float]] = ([], [])
+    async with AsyncExitStack() as stack:
+        apps = [
+            create_app(
+                await stack.enter_async_context(gateway("accept", Path(), signing, url, publisher=own))
+            )
+            for url in urls
+        ]
+
+        async def ask(number: int) -> None:
+            stored = (FEW, messages)[number]
+            numbers = range(PUBLISHERS, stored + 1, PUBLISHERS * max(1, stored // PUBLISHERS // OPERATIONS))
+            for i in itertools.islice(itertools.cycle(numbers), OPERATIONS):
+                path = f"/v1/messages/{receipt_id(i, stored)}"
+                await asgi.request(apps[number], "GET", path, token, 200)
+
+        for _ in range(ROUNDS + 1):
+            for number, found in enumerate(times):
+                found.append(await timed(partial(ask, number)))
+    return times
 
 
 async def sqlite_growth(messages: int) -> list[Growth]:
@@ -204,6 +242,7 @@ def main() -> None:
     parser.add_argument("--store", choices=("sqlite", "postgresql"), help="one kind only")
     parser.add_argument("--json", action="store_true", help="one JSON line a figure")
     chosen = parser.parse_args()
+    configure_logging("warning")
     for kind in (chosen.store,) if chosen.store else ("sqlite", "postgresql"):
         with measured(kind, chosen.messages) as found:
             for one in found:

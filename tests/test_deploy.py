@@ -23,7 +23,10 @@ DEPLOY = ROOT / "deploy"
 OVERLAYS = sorted(folder.name for folder in (DEPLOY / "overlays").iterdir())
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 RULES = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"][0]["rules"]
-MOUNTED = {"/etc/gateway/registry": "", "/etc/gateway/keys": "signing.json client.json core-jwks.json"}
+MOUNTED = {
+    "/etc/gateway/registry": "",
+    "/etc/gateway/keys": "signing.json client.json core-jwks.json webhooks.json",
+}
 MADE_UP = {
     "GATEWAY_DATABASE_URL": "postgresql://u:p@h/n",
     "GATEWAY_QUOTA_URL": "rediss://:p@h:6379/0",
@@ -153,8 +156,8 @@ def test_no_manifest_holds_a_secret() -> None:
 
 
 def test_compose_starts_a_gateway_with_known_settings(tmp_path: Path) -> None:
-    keys = COMPOSE["services"]["keys"]
-    command = [sys.executable, *keys["entrypoint"][1:], *keys["command"]]
+    once = COMPOSE["services"]["keys"]
+    command = [sys.executable, *once["entrypoint"][1:], *once["command"]]
     for _ in range(2):  # the second time all is left alone
         done = subprocess.run(
             command,
@@ -174,7 +177,8 @@ def test_compose_starts_a_gateway_with_known_settings(tmp_path: Path) -> None:
     assert len(service.read_registry(made).publishers) == 2
     assert urlsplit(made.quota_url).password == COMPOSE["services"]["quota"]["command"][-1]
     assert urlsplit(made.quota_url).hostname in COMPOSE["services"]
-    assert service.read_keys(made).core.client_id == made.core_client_id
+    keys = service.read_keys(made)
+    assert keys.core.client_id == made.core_client_id and keys.webhooks is not None
     core = COMPOSE["services"]["core"]
     assert core["network_mode"] == "service:gateway" and made.base_url in core["command"]
     period = COMPOSE["services"]["gateway"]["stop_grace_period"]
