@@ -1,10 +1,11 @@
-"""Load on one server from processor core 1: wrk where it is installed, else the generator of this project."""
+"""Load on one server, from processor core 1 where none is named: wrk where it is installed, else the generator of this project."""
 
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,11 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "bench.generator"
 
 
-def run(port: int, token: str, seconds: float, folder: Path) -> Load:
-    """Closed loop over 32 kept-alive connections, no pipelining. Raises RuntimeError where the generator fails."""
+def run(port: int, token: str, seconds: float, folder: Path, cores: Collection[int] = (LOAD_CORE,)) -> Load:
+    """Closed loop over 32 kept-alive connections, no pipelining, from these processor cores.
+
+    Raises RuntimeError where the generator fails.
+    """
     body = folder / "message.json"
     body.write_bytes(template())
     prefix = secrets.token_hex(3)
@@ -59,12 +63,8 @@ def run(port: int, token: str, seconds: float, folder: Path) -> Load:
         text=True,
         check=False,
         timeout=seconds + 60,
-        preexec_fn=_on_load_core,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
     return Load(**orjson.loads(done.stdout.strip().splitlines()[-1]))
-
-
-def _on_load_core() -> None:
-    os.sched_setaffinity(0, {LOAD_CORE})

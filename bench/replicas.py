@@ -1,12 +1,13 @@
 """What a second replica costs: `python -m bench.replicas`, or as part of `python -m bench`.
 
-One gateway, then two, on one PostgreSQL, in rounds that alternate; each replica is loaded by as many connections as the one
-alone, and what is accepted is translated, checked and handed to a core that says yes at once. Counted is the processor time
-(user and system) of the gateways for each message, from the first request until the last message is forwarded, and
-PostgreSQL's own apart. The ratio is messages per CPU-second of two replicas over those of one, the median of the rounds.
+One gateway, then two, on one PostgreSQL, in rounds that alternate; each replica has a processor core of its own, is loaded
+by as many connections as the one alone, and what is accepted is translated, checked and handed to a core that says yes at
+once. Counted is the processor time (user and system) of the gateways for each message, from the first request until the
+last message is forwarded, and PostgreSQL's own apart. The ratio is messages per CPU-second of two replicas over those of
+one, the median of the rounds.
 
-Two busy processes on one machine take caches and processor cores from each other whatever they do. How much of the ratio
-is that, two gateways tell that share nothing but the machine and the PostgreSQL server: each has a database of its own.
+Two busy processes on one machine take caches and time from each other and from PostgreSQL whatever they do. How much of
+the ratio is that, two gateways tell that share nothing but the machine: each has a database of its own.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def replica(number: int, database: str, folder: Path) -> Iterator[Replica]:
     """A gateway of its own process. Raises RuntimeError where it does not start."""
     port = PORT + number
     command = [sys.executable, "-m", "bench.servers", "pipeline", "--port", str(port), "--data", str(folder)]
-    command += ["--database", database]
+    command += ["--database", database, "--core", str(number)]
     with (
         (folder / f"log-{number}").open("wb") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,
@@ -111,8 +112,9 @@ def measure(server: postgres.Server, case: str, seconds: float) -> Cost:
 
 
 def _loaded(replicas: list[Replica], seconds: float, folder: Path) -> list[load.Load]:
+    cores = os.sched_getaffinity(0)
     with ThreadPoolExecutor(len(replicas)) as threads:
-        done = list(threads.map(lambda one: load.run(one.port, one.token, seconds, folder), replicas))
+        done = list(threads.map(lambda one: load.run(one.port, one.token, seconds, folder, cores), replicas))
     errors = sum(one.errors for one in done)
     if errors:
         raise RuntimeError(f"{errors} requests were not answered 2xx")
