@@ -30,17 +30,27 @@ IDLE_SECONDS = 1.0  # the longest time without a look at the clock: retries beco
 PORTION, GAP_SECONDS = 2, 0.01
 HURRY = 100  # messages that wait or are under way
 
+URGENT_SHARE = 4  # one place for urgent messages alone to so many for all
 OUTAGES = 10  # in a row, until only probes go to the core
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardPolicy:
-    """How the way to the core behaves. Times in seconds; `hub_id` signs the gateway's own messages."""
+    """How the way to the core behaves. Times in seconds; `hub_id` signs the gateway's own messages.
+
+    `concurrency` messages are under way at one time, and a quarter as many urgent ones beside them: when a slow core holds up
+    everything else, the next urgent case still sets out at once.
+    """
 
     concurrency: int = 32
     retry_base: float = 0.5
     retry_max: float = 60.0
     hub_id: str = answers.HUB_ID
+
+    @property
+    def most(self) -> int:
+        """How many are under way at one time where urgent ones are among them."""
+        return self.concurrency + self.concurrency // URGENT_SHARE
 
 
 def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: float | None) -> float:
@@ -173,7 +183,7 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
 
 
 class Forwarder:
-    """The loop that keeps up to `concurrency` forwards under way. `run` ends after `stop`, when they are drained."""
+    """The loop that keeps as many forwards under way as the policy says. `run` ends after `stop`, when they are drained."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
@@ -182,7 +192,7 @@ class Forwarder:
         self._breaker = Breaker(OUTAGES, way.policy.retry_base, way.policy.retry_max)
         self._stopping = False
         self._idling: asyncio.Future[Any] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], bool] = {}  # whether each is an urgent message's
         self._freed = asyncio.Event()
 
     def stop(self) -> None:
@@ -196,41 +206,62 @@ class Forwarder:
         while not self._stopping:
             BACKLOG.set(self._store.backlog())
             OLDEST.set(self._store.oldest_due_age(self._now()))
-            room = self._breaker.room(self._now(), self._way.policy.concurrency, len(self._tasks))
+            self._freed.clear()
+            room, ordinary = self._room()
             unhurried = self._store.backlog() < HURRY
-            jobs = await self._claim(min(room, PORTION) if unhurried else room) if room else []
+            limit = min(room, PORTION) if unhurried else room
+            jobs = await self._claim(limit, ordinary) if limit else []
             for job in jobs:
                 task = asyncio.create_task(self._one(job))
-                self._tasks.add(task)
+                self._tasks[task] = job.submission.urgent
                 task.add_done_callback(self._done)
                 await asyncio.sleep(0)  # requests that came meanwhile have their turn before the next one
-            if not jobs:
-                await self._idle(room)
+            room, ordinary = self._room()
+            if not jobs or (not ordinary and len(jobs) < limit):  # no urgent one is left
+                await self._idle(room, ordinary)
             elif unhurried and not all(job.submission.urgent for job in jobs):
                 await self._store.wait_due(GAP_SECONDS, urgent=True)
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _claim(self, room: int) -> list[Outgoing]:
+    def _room(self) -> tuple[int, int]:
+        """How many messages may set out now, and how many of them that are not urgent."""
+        policy = self._way.policy
+        room = self._breaker.room(self._now(), policy.most, len(self._tasks))
+        ordinary = sum(not urgent for urgent in self._tasks.values())
+        return room, max(0, min(room, policy.concurrency - ordinary))
+
+    async def _claim(self, room: int, ordinary: int) -> list[Outgoing]:
         try:
-            return await self._store.claim(self._now(), room)
+            return await self._store.claim(self._now(), room, ordinary)
         except GatewayError as error:
             log.error("claim_failed", exc_info=error)
             await asyncio.sleep(IDLE_SECONDS)
             return []
 
-    async def _idle(self, room: int) -> None:
+    async def _idle(self, room: int, ordinary: int) -> None:
         wait: Coroutine[Any, Any, Any]
-        if room:
+        if ordinary:
             wait = self._store.wait_due(IDLE_SECONDS)
+        elif room:
+            wait = self._urgent_or_freed()
         elif self._tasks:
             wait = self._freed.wait()
         else:
             wait = asyncio.sleep(min(IDLE_SECONDS, self._breaker.pause))
-        self._freed.clear()
         self._idling = asyncio.ensure_future(wait)
         with contextlib.suppress(asyncio.CancelledError):
             await self._idling
+
+    async def _urgent_or_freed(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            waits = [
+                group.create_task(self._store.wait_due(IDLE_SECONDS, urgent=True)),
+                group.create_task(self._freed.wait()),
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
 
     async def _one(self, job: Outgoing) -> None:
         try:
@@ -262,5 +293,5 @@ class Forwarder:
             log.error("put_back_failed", receipt=job.id, exc_info=error)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._freed.set()

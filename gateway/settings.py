@@ -187,7 +187,11 @@ class Settings:
     client_key_file: Path | None = _row(
         None, _file, "private JWK of the gateway as the core's client", needed=True
     )
-    forward_concurrency: int = _row(32, _whole(1, 1_024), "messages on their way to the core at one time")
+    forward_concurrency: int = _row(
+        32,
+        _whole(1, 1_024),
+        "messages on their way to the core at one time, a quarter as many urgent ones beside them",
+    )
     retry_base: float = _row(1.0, _seconds, "seconds before the first retry of a forward, on average")
     retry_max: float = _row(60.0, _seconds, "seconds between retries of a forward, at most")
     webhook_keys_file: Path | None = _row(

@@ -25,7 +25,9 @@ from tests.test_path import until
 SEED = 20_261_124
 
 
-async def fill(store: Store, publisher_id: str, count: int, chance: random.Random, urgent: float) -> None:
+async def fill(
+    store: Store, publisher_id: str, count: int, chance: random.Random, urgent: float, **changes: Any
+) -> None:
     """Messages of one publisher in random cases, each of the cases a lane."""
     for number in range(count):
         await store.enqueue(
@@ -35,6 +37,7 @@ async def fill(store: Store, publisher_id: str, count: int, chance: random.Rando
                 distribution_id=f"{publisher_id}_{number}",
                 case_id=f"{publisher_id}.{chance.randrange(count // 2)}",
                 urgent=chance.random() < urgent,
+                **changes,
             ),
             NOW,
         )
@@ -73,12 +76,12 @@ class Noting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+    async def claim(self, now: float, limit: int, ordinary: int) -> list[Outgoing]:
         self.limits.append(limit)
-        return await self._store.claim(now, limit)
+        return await self._store.claim(now, limit, ordinary)
 
 
-@pytest.mark.parametrize(("waiting", "at_first"), [(20, PORTION), (HURRY + 20, 32)])
+@pytest.mark.parametrize(("waiting", "at_first"), [(20, PORTION), (HURRY + 20, 40)])
 async def test_a_burst_sets_out_in_portions_and_a_backlog_at_full_speed(
     store: Store, waiting: int, at_first: int
 ) -> None:
@@ -93,6 +96,40 @@ async def test_a_burst_sets_out_in_portions_and_a_backlog_at_full_speed(
     await running
     assert noting.limits[0] == at_first
     assert {*noting.limits[-3:]} == {PORTION}
+
+
+class StuckCore:
+    """A core that answers nothing until it is told to, and knows how many wait for it."""
+
+    def __init__(self) -> None:
+        self.answering = asyncio.Event()
+        self.waiting = 0
+
+    async def send(self, bundle: bytes) -> None:
+        self.waiting += 1
+        await self.answering.wait()
+
+
+async def test_an_urgent_case_sets_out_while_a_slow_core_holds_up_a_backlog(store: Store) -> None:
+    core, body = StuckCore(), orjson.dumps(case())
+    await fill(store, "loud", HURRY + 20, random.Random(SEED), 0.0, body=body)
+    way = Way(store, core, RegistryHolder(Registry.of(())), ForwardPolicy(concurrency=8), lambda: NOW)
+    forwarder = Forwarder(way)
+    running = asyncio.create_task(forwarder.run())
+
+    async def out(count: int) -> None:
+        await until(lambda: core.waiting == count)
+
+    await out(8)
+    for number in range(3):  # one more than there are places for urgent messages alone
+        await store.enqueue(submission(number, publisher_id="quiet", urgent=True, body=body), NOW)
+        await out(min(9 + number, 10))
+    await asyncio.sleep(0.05)
+    assert core.waiting == 10
+    core.answering.set()
+    await until(lambda: store.backlog() == 0)
+    forwarder.stop()
+    await running
 
 
 async def post(

@@ -169,11 +169,13 @@ class LanesAgainstModel(RuleBasedStateMachine):
         self.lanes.add(entry(self.number, lane, publisher, urgent=urgent))
         self.model.all.append(Modelled(entry(self.number, lane, publisher, urgent=urgent)))
 
-    @rule(limit=st.integers(1, 4))
-    def claim(self, limit: int) -> None:
+    @rule(limit=st.integers(1, 4), ordinary=st.none() | st.integers(0, 4))
+    def claim(self, limit: int, ordinary: int | None) -> None:
         heads = self.model.heads(self.now)
-        taken = self.lanes.claim(self.now, limit)
-        assert len(taken) == min(limit, len(heads))
+        urgent = sum(self.model.is_urgent(one.entry.lane) for one in heads)
+        taken = self.lanes.claim(self.now, limit, ordinary)
+        others = len(heads) - urgent if ordinary is None else min(ordinary, len(heads) - urgent)
+        assert len(taken) == min(limit, urgent + others)
         by_id = {one.entry.id: one for one in heads}
         assert all(one.id in by_id for one in taken)
         self._check_classes_and_shares(heads, [by_id[one.id] for one in taken])

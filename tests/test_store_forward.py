@@ -16,6 +16,20 @@ async def test_a_claim_gives_back_what_was_stored(store: Store) -> None:
     assert (job.id, job.submission, job.attempts) == (receipt.id, message, 0)
 
 
+async def test_ordinary_lanes_have_a_bound_of_their_own(store: Store) -> None:
+    for number in range(6):
+        await store.enqueue(submission(number, urgent=number % 2 == 1), NOW)
+
+    async def claimed_as_urgent(limit: int, ordinary: int) -> list[bool]:
+        return [job.submission.urgent for job in await store.claim(NOW, limit, ordinary)]
+
+    assert await claimed_as_urgent(1, 0) == [True]
+    assert await claimed_as_urgent(9, 1) == [True, True, False]
+    assert await claimed_as_urgent(9, 0) == []
+    assert await claimed_as_urgent(1, 9) == [False]
+    assert await claimed_as_urgent(9, 9) == [False]
+
+
 async def test_a_retry_waits_and_counts(store: Store) -> None:
     first = await store.enqueue(submission(1, case_id="c"), NOW)
     await store.enqueue(submission(2, case_id="c"), NOW)

@@ -25,8 +25,9 @@ MAX_RETRY_AFTER = 3_600.0  # seconds; a core that asks for more is asked again a
 
 def http_client(timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The one HTTP client towards the core. `timeout` in seconds covers each phase of a request."""
+    limits = httpx.Limits(max_connections=0)  # 0 is aiohttp's for no bound: the forwarder has one
     return httpx.AsyncClient(
-        transport=transport or httpx_aiohttp.AiohttpTransport(limits=httpx.Limits(max_connections=64)),
+        transport=transport or httpx_aiohttp.AiohttpTransport(limits=limits),
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,

@@ -162,14 +162,14 @@ class Engine:
             self._lanes.add(entry)
         self._wake()
 
-    def claim(self, now: float, limit: int) -> list[Entry]:
-        """Up to `limit` due messages, at most one a lane."""
+    def claim(self, now: float, limit: int, ordinary: int) -> list[Entry]:
+        """Up to `limit` due messages, at most one a lane, up to `ordinary` of them from ordinary lanes."""
         self._due.clear()
         self._urgent_came.clear()
         if now < self._claimed_at - STEP_BACK:
             self._lanes.end_waits()
         self._claimed_at = now
-        entries = self._lanes.claim(now, limit)
+        entries = self._lanes.claim(now, limit, ordinary)
         self._wake()
         return entries
 
@@ -216,7 +216,9 @@ class Engine:
     def put_off(self, receipt_id: str, now: float, next_at: float) -> None:
         """A message under way is to be tried again at `next_at`."""
         self._lanes.release(receipt_id, next_at)
-        asyncio.get_running_loop().call_later(max(0.0, next_at - now) + WAKE_MARGIN, self._due.set)
+        loop = asyncio.get_running_loop()
+        for event in (self._due, self._urgent_came):
+            loop.call_later(max(0.0, next_at - now) + WAKE_MARGIN, event.set)
 
     def leave(self, receipt_id: str) -> None:
         """A message needs no forwarding any more."""

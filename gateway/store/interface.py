@@ -141,8 +141,11 @@ class Store(Protocol):
 
     # the outbox, for the forwarder
 
-    async def claim(self, now: float, limit: int) -> list[Outgoing]:
-        """Up to `limit` due messages, at most one a lane; each stays claimed until one of the next four names it."""
+    async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
+        """Up to `limit` due messages, at most one a lane; each stays claimed until one of the next four names it.
+
+        At most `ordinary` of them come from lanes without an urgent message; where it is None, that has no bound.
+        """
 
     async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
         """Return when something may have become claimable, at the latest after `timeout`.

@@ -113,21 +113,27 @@ class Lanes:
         if len(lane.queue) == 1 or (entry.urgent and lane.urgent == 1):
             self._offer(lane)
 
-    def claim(self, now: float, limit: int) -> list[Entry]:
-        """Up to `limit` messages that are due, each the first of its lane. They are under way until `release` or `done`."""
+    def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Entry]:
+        """Up to `limit` messages that are due, each the first of its lane. They are under way until `release` or `done`.
+
+        At most `ordinary` of them come from lanes without an urgent message; where it is None, that has no bound.
+        """
         while self._waiting and self._waiting[0][0] <= now:
             _, stamp, lane = heappop(self._waiting)
             if stamp == lane.stamp:
                 lane.next_at = None
                 self._offer(lane)
         claimed: list[Entry] = []
-        while len(claimed) < limit:
-            found = self._urgent.pop() or self._ordinary.pop()
-            if found is None:
-                break
-            found.under_way = True
-            self._offer(found)
-            claimed.append(found.queue[0])
+        for turns, bound in (
+            (self._urgent, limit),
+            (self._ordinary, limit if ordinary is None else ordinary),
+        ):
+            room = min(bound, limit - len(claimed))
+            while room > 0 and (found := turns.pop()) is not None:
+                found.under_way = True
+                self._offer(found)
+                claimed.append(found.queue[0])
+                room -= 1
         return claimed
 
     def end_waits(self) -> None:

@@ -98,9 +98,9 @@ class PostgresStore:
 
     # the outbox, for the forwarder
 
-    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+    async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        taken = await self._engine.claim(now, limit)
+        taken = await self._engine.claim(now, limit, limit if ordinary is None else ordinary)
         try:
             for job, complete in taken:
                 if not complete:

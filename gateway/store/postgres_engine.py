@@ -128,8 +128,8 @@ class PostgresEngine:
         if arrived.ready:
             self.wake_due()
 
-    async def claim(self, now: float, limit: int) -> list[tuple[Outgoing, bool]]:
-        """Up to `limit` due messages, at most one a lane of all replicas, and whether their contents are there."""
+    async def claim(self, now: float, limit: int, ordinary: int) -> list[tuple[Outgoing, bool]]:
+        """Due messages, at most one a lane of all replicas, and whether their contents are there."""
         self._require_open()
         self._due.clear()
         self._urgent_came.clear()
@@ -138,7 +138,7 @@ class PostgresEngine:
             await self.database.write(postgres_lanes.take_over)
             self._take_over_at = loop.time() + self._lease / 3
         taken = await self.database.write(
-            lambda c: postgres_lanes.claim(c, self._turns, now, limit, self._lease)
+            lambda c: postgres_lanes.claim(c, self._turns, now, (limit, ordinary), self._lease)
         )
         self._held.update((one.job.id, (one.held, loop.time())) for one in taken)
         if len(taken) == limit:
@@ -161,7 +161,9 @@ class PostgresEngine:
 
     def wake_later(self, seconds: float) -> None:
         """Something can be claimed after a while."""
-        asyncio.get_running_loop().call_later(max(0.0, seconds), self._due.set)
+        loop = asyncio.get_running_loop()
+        for event in (self._due, self._urgent_came):  # which of the two it is, nobody remembers
+            loop.call_later(max(0.0, seconds), event.set)
 
     def delivered(self, delivery: Delivery) -> None:
         """Something came into an inbox; who waits for it at another replica is told too."""

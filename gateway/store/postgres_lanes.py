@@ -22,7 +22,7 @@ UPDATE lanes SET lease = NULL, leased_seq = NULL, leased_until = NULL WHERE lane
 """
 CLAIM = f"""
 SELECT t.urgent_lane, m.lane, t.lease, m.seq, m.id, m.attempts, c.content IS NOT NULL, {rows.SUBMISSION}
-FROM claim_lanes($1, $2, $3, $4, $5, $6) AS t
+FROM lease_lanes($1, $2, $3, $4, $5, $6, $7) AS t
 CROSS JOIN LATERAL (SELECT (t.message).*) m CROSS JOIN LATERAL (SELECT t.content) c
 """  # noqa: S608 - constant
 MARK = "SELECT seq, moved, ready FROM mark_claims($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -99,12 +99,14 @@ async def take_over(connection: Connection) -> None:
     await connection.execute(LOST)
 
 
-async def claim(connection: Connection, turns: Turns, now: float, limit: int, lease: float) -> list[Taken]:
-    """Up to `limit` due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first; of each kind,
-    publishers in turn, each one's longest waiting first.
+async def claim(
+    connection: Connection, turns: Turns, now: float, room: tuple[int, int], lease: float
+) -> list[Taken]:
+    """Due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first; of each kind, publishers in
+    turn, each one's longest waiting first. `room`: how many, and how many of them from ordinary lanes.
     """
     last = turns.last(urgent=True), turns.last(urgent=False)
-    found = await connection.fetch(CLAIM, now, turns.was_set_back(now), *last, limit, lease)
+    found = await connection.fetch(CLAIM, now, turns.was_set_back(now), *last, *room, lease)
     return [_taken(turns, row) for row in found]
 
 

@@ -87,9 +87,9 @@ class SqliteStore:
 
     # the outbox, for the forwarder
 
-    async def claim(self, now: float, limit: int) -> list[Outgoing]:
+    async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        entries = self._engine.claim(now, limit)
+        entries = self._engine.claim(now, limit, limit if ordinary is None else ordinary)
         try:
             messages = await self._engine.contents(entries)
             for entry in entries:
