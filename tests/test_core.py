@@ -1,5 +1,6 @@
 """The way to the core: what rejects, what is an outage, and what is asked of it."""
 
+import asyncio
 import gzip
 import io
 from email.utils import formatdate
@@ -9,7 +10,7 @@ import orjson
 import pytest
 from pytest_httpx import HTTPXMock
 
-from gateway.core.fhir import FhirCore, clock_skew, retry_after
+from gateway.core.fhir import FhirCore, clock_skew, http_client, retry_after
 from gateway.errors import CoreOutage, CoreRejected
 from gateway.observability import METRICS
 
@@ -150,6 +151,22 @@ async def test_clocks_that_part_are_shown_and_said_once(
     httpx_mock.add_response(200, headers={"Date": "soon"})
     await core.send(b"{}")
     assert METRICS.get_sample_value("gateway_clock_skew_seconds") == -44.5
+
+
+async def test_as_many_go_out_at_one_time_as_the_forwarder_sends() -> None:
+    everyone = asyncio.Barrier(150)  # more than the HTTP client has connections by default
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        await everyone.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server, http_client(20.0) as client:
+        port = server.sockets[0].getsockname()[1]
+        core = FhirCore(client, f"http://127.0.0.1:{port}/fhir", Tokens(), lambda: NOW)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(core.send(b"{}") for _ in range(everyone.parties)))
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "Thu, 99 Foo 2026 00:00:00 GMT", "9" * 400])
