@@ -9,7 +9,8 @@ import httpx
 
 from gateway import webhooks
 from gateway.core import Core
-from gateway.forward import Forwarder, ForwardPolicy, Way
+from gateway.forward import ForwardPolicy, Way
+from gateway.forwarder import Forwarder
 from gateway.observability import log
 from gateway.replicas import follow
 from gateway.runtime import Runtime

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.breaker import Breaker
 from gateway.errors import CoreOutage
-from gateway.forward import OUTAGES
+from gateway.forwarder import OUTAGES
 from gateway.observability import METRICS
 from gateway.store import Store
 from tests.house import case, house

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Scope
 from bench.fairness import scenes
 from bench.fairness.probe import Seen
 from gateway.app import create_app
-from gateway.forward import HURRY, PORTION, Forwarder, ForwardPolicy, Way
+from gateway.forward import ForwardPolicy, Way
+from gateway.forwarder import HURRY, PORTION, Forwarder
 from gateway.model import Limits, Outgoing
 from gateway.registry import Registry, RegistryHolder
 from gateway.store import Store

@@ -44,7 +44,7 @@ FLOORS = [
         "gateway.pages",
         "gateway.edge",
     ],
-    ["gateway.app"],
+    ["gateway.app", "gateway.forwarder"],
     ["gateway.workers", "gateway.server"],
     ["gateway.service", "gateway.operator", "gateway.files"],
     ["gateway.checks"],

@@ -16,7 +16,7 @@ from starlette.types import Message
 from gateway.app import create_app
 from gateway.body import read_body
 from gateway.errors import CoreOutage, Refused, Unavailable
-from gateway.forward import OUTAGES
+from gateway.forwarder import OUTAGES
 from gateway.model import Limits
 from gateway.server import Protocol
 from gateway.store import Store
