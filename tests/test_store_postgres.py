@@ -224,7 +224,7 @@ async def test_a_read_only_server_accepts_nothing_and_still_answers(
         first = await store.enqueue(submission(1), NOW)
     async with opened(shared) as store:
         assert isinstance(store, PostgresStore)
-        pools = (store._engine.database.writers, store._engine.database.readers)
+        pools = (store._engine.database.writers.pool, store._engine.database.readers.pool)
         for pool in pools:
             async with pool.acquire() as connection:
                 await connection.execute("SET default_transaction_read_only = on")

@@ -32,7 +32,6 @@ SESSION = {
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Result = TypeVar("Result")
 
 
@@ -88,22 +87,67 @@ _OUTAGES = (
 )
 
 
+class Connections:
+    """Some connections to one server, made when they are needed."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+        self._returns: set[asyncio.Task[None]] = set()  # the loop itself holds no task
+
+    async def use(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """What `work` gives by one of them, tried again where another transaction stood in its way."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                # the pool's own timeout makes a task of every acquisition
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    connection = await self.pool.acquire()
+                try:
+                    return await work(connection)
+                finally:
+                    self._give_back(connection)
+            except _RACES as race:
+                if attempt == ATTEMPTS:
+                    raise database_error(race) from None
+            except Exception as error:  # noqa: BLE001 - told as what it means
+                raise database_error(error) from None
+        raise AssertionError
+
+    def _give_back(self, connection: Any) -> None:
+        # beside what goes on: nobody waits for it, and the pool ends one that is broken
+        task = asyncio.create_task(self.pool.release(connection, timeout=STATEMENT_SECONDS))
+        self._returns.add(task)
+        task.add_done_callback(self._given_back)
+
+    def _given_back(self, task: asyncio.Task[None]) -> None:
+        self._returns.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def close(self) -> None:
+        """Let go of all of them."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self.pool.close()
+        except Exception:  # noqa: BLE001 - a server that is gone says no goodbye
+            self.pool.terminate()
+
+
 @dataclass(frozen=True, slots=True)
 class Postgres:
     """The connections of one replica. `schema` names the channel by which replicas wake each other."""
 
     url: str
-    writers: Pool
-    readers: Pool
+    writers: Connections
+    readers: Connections
     schema: str
 
     async def write(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """What `work` gives by one of the few writers. Each of its statements is a transaction of its own."""
-        return await _attempts(self.writers, work)
+        return await self.writers.use(work)
 
     async def ask(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """The same beside the writers, for what comes one by one."""
-        return await _attempts(self.readers, work)
+        return await self.readers.use(work)
 
     async def change(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """The same where the statements hold together: in one transaction."""
@@ -112,7 +156,7 @@ class Postgres:
             async with connection.transaction():
                 return await work(connection)
 
-        return await _attempts(self.readers, whole)
+        return await self.readers.use(whole)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """One more connection. Raises what asyncpg raises."""
@@ -120,44 +164,8 @@ class Postgres:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        for pool in (self.writers, self.readers):
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await pool.close()
-            except Exception:  # noqa: BLE001 - a server that is gone says no goodbye
-                pool.terminate()
-
-
-async def _attempts(pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            async with asyncio.timeout(STATEMENT_SECONDS):  # the pool's own makes a task of every acquisition
-                connection = await pool.acquire()
-            try:
-                return await work(connection)
-            finally:
-                _release(pool, connection)
-        except _RACES as race:
-            if attempt == ATTEMPTS:
-                raise database_error(race) from None
-        except Exception as error:  # noqa: BLE001 - told as what it means
-            raise database_error(error) from None
-    raise AssertionError
-
-
-_releases: set[asyncio.Task[None]] = set()  # the loop itself holds no task
-
-
-def _release(pool: Pool, connection: Any) -> None:
-    """Give the connection back beside what goes on: nobody waits for it, and the pool ends one that is broken."""
-
-    def done(task: asyncio.Task[None]) -> None:
-        _releases.discard(task)
-        if not task.cancelled():
-            task.exception()
-
-    _releases.add(task := asyncio.create_task(pool.release(connection, timeout=STATEMENT_SECONDS)))
-    task.add_done_callback(done)
+        for connections in (self.writers, self.readers):
+            await connections.close()
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -197,14 +205,14 @@ async def open_postgres(url: str, migrations: Path = MIGRATIONS) -> Postgres:
             await migrate(connection, migrations)
         finally:
             await connection.close()
-        return Postgres(url, await _pool(url, WRITERS), await _pool(url, READERS), str(schema))
+        return Postgres(url, await _connections(url, WRITERS), await _connections(url, READERS), str(schema))
     except (*_OUTAGES, asyncpg.PostgresError, ValueError) as error:
         cause = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigurationError(f"{mask(url)}: the database cannot be used: {cause}.") from None
 
 
-async def _pool(url: str, size: int) -> Pool:
-    return await asyncpg.create_pool(
+async def _connections(url: str, size: int) -> Connections:
+    pool = await asyncpg.create_pool(
         url,
         min_size=0,  # a lost server is found out by who needs it
         max_size=size,
@@ -215,6 +223,7 @@ async def _pool(url: str, size: int) -> Pool:
         init=_prepare,
         reset=_keep,
     )
+    return Connections(pool)
 
 
 async def migrate(connection: Connection, folder: Path) -> None:
