@@ -88,11 +88,11 @@ def _loaded(kind: str, pid: int, token: str, seconds: float, folder: Path) -> Me
     warm = load.run(PORT, token, 1, folder)
     if forwards:
         _drained(warm.requests)
-    cpu, started = _cpu_seconds(pid), time.perf_counter()
+    cpu = _cpu_seconds(pid)
     result = load.run(PORT, token, seconds, folder)
-    elapsed = result.seconds
+    ended, elapsed = time.perf_counter(), result.seconds  # of the load alone, without its generator's start
     if forwards:
-        elapsed = _drained(warm.requests + result.requests) - started
+        elapsed += _drained(warm.requests + result.requests) - ended
     if warm.errors or result.errors:
         raise RuntimeError(f"{kind}: {warm.errors + result.errors} requests were not answered 2xx")
     cpu_us = (_cpu_seconds(pid) - cpu) * 1e6 / result.requests
