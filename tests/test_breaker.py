@@ -11,8 +11,8 @@ from gateway.forwarder import OUTAGES
 from gateway.observability import METRICS
 from gateway.store import Store
 from tests.house import case, house
+from tests.patience import until
 from tests.store_samples import NOW, submission
-from tests.test_path import until
 
 CLOSED = Breaker(threshold=3, first_pause=1.0, max_pause=8.0)
 

@@ -24,6 +24,7 @@ from gateway.app import create_app
 from gateway.site.content import SECTIONS
 from gateway.site.layout import the_site
 from tests.house import case, house, secret
+from tests.patience import GIVE_UP
 from tests.test_readme import free_port, sandbox_process, wait_ready
 
 CHROMIUM = shutil.which("chromium")
@@ -31,8 +32,7 @@ AXE = Path(__file__).parent / "judges" / "node_modules" / "axe-core" / "axe.min.
 WIDTHS = (1280, 390)
 SHORT = ("/docs/reference/messages/RC-REF/v3", "/docs/mappings/RC-REF/v3", "/docs/reference/codes/etape")
 LONG = ("/docs/reference/messages/RC-EDA/v3", "/docs/mappings/RC-EDA/v3", "/docs/reference/codes/motif")
-PATIENCE = 60_000  # milliseconds: what is waited for comes, or the test fails; a busy machine may be slow
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=GIVE_UP * 1_000)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here"),
     pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in tests/judges"),
@@ -58,7 +58,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),))
         thread.start()
-        assert started.wait(20)
+        assert started.wait(GIVE_UP)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         servers[0].should_exit = True
         thread.join()
@@ -85,7 +85,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GIVE_UP)
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Watched:
 def watched(browser: Browser, base: str, width: int, scheme: Any = "light") -> Iterator[Watched]:
     size: ViewportSize = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme)
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(GIVE_UP * 1_000)
     seen = Watched(context.new_page(), base)
     seen.page.on("request", lambda request: seen.urls.append(request.url))
     seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))

@@ -11,9 +11,9 @@ import pytest
 from gateway import edxl, translation
 from gateway.model import JsonObject
 from tests.house import PUBLISHERS, House, house, publisher
+from tests.patience import until
 from tests.strategies import enveloped
 from tests.test_conversion_cisu import FIRE, FIRE_CASE, FIRE_TRUCK, HEALTH_CASE, SAMU, SMUR
-from tests.test_path import until
 
 CISU = "fr.health.samu690"  # its software knows RS types alone
 FIRE_RESOURCES = {"caseId": FIRE_CASE["caseId"], "resource": [FIRE_TRUCK]}

@@ -13,6 +13,7 @@ from pytest_httpx import HTTPXMock
 from gateway.core.fhir import FhirCore, clock_skew, http_client, retry_after
 from gateway.errors import CoreOutage, CoreRejected
 from gateway.observability import METRICS
+from tests.patience import GIVE_UP
 
 URL = "https://core.test/fhir"
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
@@ -165,7 +166,7 @@ async def test_as_many_go_out_at_one_time_as_the_forwarder_sends() -> None:
     async with await asyncio.start_server(answer, "127.0.0.1") as server, http_client(20.0) as client:
         port = server.sockets[0].getsockname()[1]
         core = FhirCore(client, f"http://127.0.0.1:{port}/fhir", Tokens(), lambda: NOW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await asyncio.gather(*(core.send(b"{}") for _ in range(everyone.parties)))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import GIVE_UP
 from tests.test_readme import PORT, ROOT, free_port, sandbox_process, wait_ready
 
 DOCS = ROOT / "docs"
@@ -43,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
         yield made, port
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GIVE_UP)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")

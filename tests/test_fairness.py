@@ -20,8 +20,8 @@ from gateway.model import Limits, Outgoing
 from gateway.registry import Registry, RegistryHolder
 from gateway.store import Store
 from tests.house import MemoryCore, case, house, publisher
+from tests.patience import until
 from tests.store_samples import NOW, submission
-from tests.test_path import until
 
 SEED = 20_261_124
 

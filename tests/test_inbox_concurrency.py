@@ -12,6 +12,7 @@ import pytest
 from gateway import translation
 from gateway.edxl import json_codec
 from tests.house import House, case, house
+from tests.patience import GIVE_UP, until
 
 ITEMS = 10
 READERS = 50
@@ -32,10 +33,7 @@ async def deposit(gateway: House, number: int) -> None:
 
 async def references(gateway: House, expected: int) -> list[str]:
     """The distributionIDs that the RC-REFs which reached the core refer to; more than expected would still come."""
-    for _ in range(200):
-        if len(gateway.core.bundles) >= expected:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: len(gateway.core.bundles) >= expected)
     await asyncio.sleep(0.1)
     documents = [translation.from_fhir(bundle) for bundle in gateway.core.bundles]
     messages = [json_codec.message(document, "v3") for document in documents]
@@ -75,7 +73,7 @@ async def test_one_message_wakes_every_waiter(gateway: House) -> None:
     await asyncio.sleep(0.2)
     assert not any(task.done() for task in waiting)
     await deposit(gateway, 1)
-    pages = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+    pages = await asyncio.wait_for(asyncio.gather(*waiting), GIVE_UP)
     assert [[item["distributionID"] for item in page] for page in pages] == [
         ["fr.health.samu440_1"]
     ] * WAITERS

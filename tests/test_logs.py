@@ -1,6 +1,5 @@
 """No health data, secret or token in any log line or metric, whatever happens to a message."""
 
-import asyncio
 import io
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from prometheus_client import generate_latest
 from gateway.errors import CoreOutage, CoreRejected
 from gateway.observability import METRICS
 from tests.house import House, case, house, secret
+from tests.patience import until
 
 SEED = "Zébulon-Patient-7731"
 PHONE = "+33699887766"
@@ -53,11 +53,12 @@ async def walk(gateway: House) -> None:
     await gateway.post(b'{"x": "' + SEED.encode())
     await gateway.client.get(f"/v1/messages?case={SEED}&status={SEED}", headers=await gateway.token())
     await gateway.client.get(f"/{SEED}")
-    for _ in range(200):
+
+    def came() -> object:
         gateway.clock.now += 0.05
-        await asyncio.sleep(0.01)
-        if gateway.core.bundles:
-            break
+        return gateway.core.bundles
+
+    await until(came)
     for bundle in list(gateway.core.bundles):
         await gateway.deliver(bundle)
     await gateway.deliver({"resourceType": "Bundle", "text": SEED})

@@ -25,6 +25,7 @@ from tests.oauth2_samples import (
     key_set,
     service,
 )
+from tests.patience import GIVE_UP
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ async def test_the_old_token_serves_while_a_new_one_is_fetched() -> None:
     clock.now = NOW + 550
     renewing = asyncio.create_task(get())
     await asyncio.sleep(0.01)
-    assert await asyncio.wait_for(get(), 5) == "token-1"
+    assert await asyncio.wait_for(get(), GIVE_UP) == "token-1"
     released.set()
     assert await renewing == "token-2"
 

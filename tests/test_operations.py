@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -19,6 +20,7 @@ from gateway.settings import Settings
 from gateway.store import Store, open_store
 from gateway.webhooks import load_webhook_keys
 from tests.house import ASSERTION, BASE, NOW, House, case, house
+from tests.patience import until, until_told
 from tests.store_samples import LIMIT, opened, status, submission, url
 from tests.test_store_sqlite import writer
 
@@ -122,13 +124,10 @@ async def metric(gateway: House, name: str) -> float:
 
 
 async def wait_status(gateway: House, receipt: httpx.Response, wanted: str) -> None:
-    for _ in range(400):
-        headers = await gateway.token()
-        told = await gateway.client.get(receipt.headers["location"], headers=headers)
-        if told.json()["status"] == wanted:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(told.text)
+    async def ask() -> Any:
+        return (await gateway.client.get(receipt.headers["location"], headers=await gateway.token())).json()
+
+    await until_told(ask, lambda told: told["status"] == wanted)
 
 
 async def test_an_hour_without_the_core_loses_nothing_and_keeps_the_order(tmp_path: Path) -> None:
@@ -139,11 +138,8 @@ async def test_an_hour_without_the_core_loses_nothing_and_keeps_the_order(tmp_pa
         short = {**case(3, caseId="fr.health.samu440.OTHER"), "dateTimeExpires": "2026-11-24T10:30:00+00:00"}
         third = await gateway.send(short)
         assert [a.status_code for a in (first, second, third)] == [202, 202, 202]
-        for _ in range(100):
-            if not gateway.core.trouble and await metric(gateway, "gateway_backlog") == 3:
-                break
-            await asyncio.sleep(0.05)
-        assert await metric(gateway, "gateway_core_up") == 0
+        await until(lambda: not gateway.core.trouble)
+        await until_told(lambda: metric(gateway, "gateway_core_up"), lambda up: up == 0)
         assert await metric(gateway, "gateway_backlog") == 3
         assert (await gateway.client.get("/health/ready")).status_code == 200
         gateway.clock.now += 3_600
@@ -210,10 +206,7 @@ async def test_a_clock_ahead_expires_and_one_that_steps_back_keeps_the_order(tmp
         await gateway.send(case(1))
         gateway.clock.now -= 50
         await gateway.send(case(2))
-        for _ in range(100):
-            if len(gateway.core.bundles) == 2:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: len(gateway.core.bundles) == 2)
         sent = [bundle["identifier"]["value"] for bundle in gateway.core.bundles]
         assert sent == ["fr.health.samu440_1", "fr.health.samu440_2"]
         gateway.clock.now += 200_000

@@ -28,6 +28,7 @@ from gateway.pace import (
 )
 from gateway.registry import Registry, RegistryHolder
 from tests.house import NOW, MemoryCore, case, house, publisher
+from tests.patience import GIVE_UP
 from tests.store_samples import opened, submission
 from tests.test_fairness import post
 from tests.test_hostile import bundle_of
@@ -73,7 +74,7 @@ async def test_who_goes_away_takes_no_step_from_the_others() -> None:
     gone, left = (asyncio.create_task(walk(pace, name, 1, done)) for name in ("gone", "left"))
     await turns(1)
     gone.cancel()
-    await asyncio.wait_for(left, 5)
+    await asyncio.wait_for(left, GIVE_UP)
     assert done == ["left"]
 
 
@@ -122,7 +123,7 @@ async def test_an_admitted_message_steps_aside_for_an_urgent_case_only() -> None
     await looks(pace)
     assert not aside.done()
     clock.now = AHEAD
-    await asyncio.wait_for(aside, 5)
+    await asyncio.wait_for(aside, GIVE_UP)
     aside = asyncio.create_task(pace.step_aside("lrm", 50, NOW))
     await turns(1)
     assert aside.done()  # in ordinary times it does not wait for as much as a turn
@@ -158,7 +159,7 @@ async def test_what_is_admitted_of_a_publisher_over_its_quota_is_spread() -> Non
     await asyncio.gather(*(admit(number) for number in range(3)), pace.step_aside("quiet", 10, NOW))
     assert done == [0, 1, 2]
     assert loop.time() - began >= 2 / (SPREAD * 10) - 0.01  # a timer may ring some milliseconds early
-    await asyncio.wait_for(pace.step_aside("quiet", 10, NOW), 5)
+    await asyncio.wait_for(pace.step_aside("quiet", 10, NOW), GIVE_UP)
 
 
 async def steps_taken(pace: Pace, publisher_id: str, now: float) -> bool:

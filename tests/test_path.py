@@ -1,7 +1,7 @@
 """One message end to end, both ways: sender, core, recipient, acknowledgement."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gateway import answers, edxl, stream, translation
 from gateway.edxl import json_codec
 from gateway.errors import CoreOutage, CoreRejected
 from tests.house import PUBLISHERS, House, case, house, publisher
+from tests.patience import GIVE_UP, until, until_told
 
 
 @pytest.fixture
@@ -22,23 +23,14 @@ async def gateway(tmp_path: Path) -> AsyncIterator[House]:
         yield running
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Wait until the condition holds; its value."""
-    for _ in range(int(seconds / 0.01)):
-        if value := condition():
-            return value
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
-
-
 async def status_of(gateway: House, receipt: Any, wanted: str) -> dict[str, Any]:
     url, headers = receipt.headers["location"], await gateway.token()
-    for _ in range(500):
+
+    async def ask() -> dict[str, Any]:
         told: dict[str, Any] = (await gateway.client.get(url, headers=headers)).json()
-        if told["status"] == wanted:
-            return told
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"status is {told['status']}: {told['timeline']}")
+        return told
+
+    return await until_told(ask, lambda told: told["status"] == wanted)
 
 
 async def test_a_case_goes_out_and_its_acknowledgement_comes_back(gateway: House) -> None:
@@ -82,12 +74,11 @@ async def test_an_outage_is_tried_again_and_order_is_kept(gateway: House) -> Non
     for number in range(1, 6):
         await gateway.send(case(number))
 
-    async def move_clock() -> None:
-        while len(gateway.core.bundles) < 5:
-            gateway.clock.now += 0.05
-            await asyncio.sleep(0.02)
+    def all_came() -> bool:
+        gateway.clock.now += 0.05
+        return len(gateway.core.bundles) == 5
 
-    await asyncio.wait_for(move_clock(), 10)
+    await until(all_came)
     sent = [bundle["identifier"]["value"] for bundle in gateway.core.bundles]
     assert sent == [f"fr.health.samu440_{number}" for number in range(1, 6)]
 
@@ -175,10 +166,10 @@ async def test_only_the_owner_of_an_item_may_acknowledge_it(gateway: House) -> N
 async def test_a_long_poll_wakes_with_the_message(gateway: House) -> None:
     await gateway.send(case(1))
     (bundle,) = await until(lambda: gateway.core.bundles)
-    waiting = asyncio.create_task(gateway.inbox("peer", "?wait=5"))
+    waiting = asyncio.create_task(gateway.inbox("peer", "?wait=30"))
     await asyncio.sleep(0.05)
     await gateway.deliver(bundle)
-    assert len(await asyncio.wait_for(waiting, 2)) == 1
+    assert len(await asyncio.wait_for(waiting, GIVE_UP)) == 1
 
 
 @pytest.mark.parametrize(
@@ -240,7 +231,7 @@ async def test_the_stream_shows_what_comes(gateway: House) -> None:
     await gateway.send(case(2))
     await until(lambda: gateway.core.bundles[1:])
     await gateway.deliver(gateway.core.bundles[1])
-    assert b"fr.health.samu440_2" in await asyncio.wait_for(later, 2)
+    assert b"fr.health.samu440_2" in await asyncio.wait_for(later, GIVE_UP)
 
 
 async def open_stream(gateway: House, headers: dict[str, str], query: bytes = b"") -> AsyncIterator[bytes]:

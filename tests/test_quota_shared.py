@@ -16,11 +16,11 @@ from gateway.model import Publisher
 from gateway.observability import METRICS
 from gateway.quota import Spent
 from gateway.shared_quota import SharedQuota, Valkey, open_quota
+from tests.patience import GIVE_UP, until
 from tests.quota_samples import NOW, header, publisher, spend
 from tests.valkey_server import started
 
 PATIENCE = 20.0  # seconds: a slow machine is no dead Valkey, where a test is not about that
-WAIT = 30.0
 
 
 @dataclass
@@ -57,11 +57,9 @@ async def replica(url: str, store: Store, patience: float = PATIENCE) -> AsyncIt
         await quota.close()
 
 
-async def until(quota: SharedQuota, shared: bool) -> None:
+async def until_shared(quota: SharedQuota, shared: bool) -> None:
     """Wait until the quota has seen that Valkey is there, or away."""
-    async with asyncio.timeout(WAIT):
-        while quota.is_shared is not shared:  # noqa: ASYNC110 - it has no event for tests
-            await asyncio.sleep(0.01)
+    await until(lambda: quota.is_shared is shared)
 
 
 async def admitted(quota: SharedQuota, who: Publisher, store: Store, times: int) -> int:
@@ -89,8 +87,8 @@ async def test_a_dead_valkey_is_counted_without_and_taken_up_again(own_server: v
             await asyncio.sleep(0.3)
             assert [line["event"] for line in lines] == ["quota_not_shared"] * 2
             own_server.start()
-            await until(here, shared=True)
-            await until(there, shared=True)
+            await until_shared(here, shared=True)
+            await until_shared(there, shared=True)
             assert [line["event"] for line in lines[2:]] == ["quota_shared"] * 2
         assert gauge(own_server) == 1
         assert await admitted(here, who, store, 50) + await admitted(there, who, store, 50) == 30
@@ -106,7 +104,7 @@ async def test_while_it_is_away_each_replica_admits_the_limit_at_most(own_server
         assert counts == [15, 20], "the first had seen what was spent, the other had not"
         own_server.start()
         for one in both:
-            await until(one, shared=True)
+            await until_shared(one, shared=True)
         assert [await admitted(one, who, store, 50) for one in both] == [0, 0]
 
 
@@ -117,7 +115,7 @@ async def test_a_valkey_that_forgot_gives_no_day_anew(own_server: valkey.Server)
         store.used[who.id] += 3  # by replicas that are no more
         own_server.ask("FLUSHALL")
         await admitted(quota, who, store, 1)
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 9) == 1
         assert (await quota.snapshot(who, NOW))[2]["remaining"] == 0
 
@@ -129,7 +127,7 @@ async def test_a_valkey_that_restarts_between_two_calls_is_noticed(own_server: v
         own_server.kill()
         own_server.start()
         assert await admitted(quota, who, store, 9) == 5
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 9) == 0
 
 
@@ -148,7 +146,7 @@ async def test_a_start_without_valkey_serves_and_finds_it_later(own_server: valk
         assert not quota.is_shared and gauge(own_server) == 0
         assert await admitted(quota, who, store, 1) == 1
         own_server.start()
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 9) == 2
 
 
@@ -163,14 +161,14 @@ async def test_it_is_not_taken_up_while_the_store_cannot_say_what_was_used(own_s
         assert not quota.is_shared
         assert await admitted(quota, who, store, 9) == 5
         store.away = False
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 9) == 0
 
 
 async def test_a_dead_valkey_is_seen_without_any_request(own_server: valkey.Server) -> None:
     async with replica(own_server.url, Store()) as quota:
         own_server.kill()
-        await until(quota, shared=False)
+        await until_shared(quota, shared=False)
 
 
 async def test_a_server_that_takes_no_writes_is_away(own_server: valkey.Server) -> None:
@@ -179,26 +177,26 @@ async def test_a_server_that_takes_no_writes_is_away(own_server: valkey.Server) 
     async with replica(own_server.url, store) as quota:
         own_server.ask("REPLICAOF", "127.0.0.1", "1")
         assert await admitted(quota, who, store, 12) == 10
-        await until(quota, shared=False)
+        await until_shared(quota, shared=False)
         own_server.ask("REPLICAOF", "NO", "ONE")
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 3) == 0
 
 
 async def test_a_silent_valkey_holds_up_the_requests_of_one_moment_only(own_server: valkey.Server) -> None:
     store, who = Store(), publisher(per_day=10_000)
     async with replica(own_server.url, store, patience=0.05) as quota:
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert not at_once(quota, who)
         own_server.pause()
         try:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(GIVE_UP):
                 assert await admitted(quota, who, store, 50) == 50
-            await until(quota, shared=False)
+            await until_shared(quota, shared=False)
             assert at_once(quota, who), "nobody waits for it any more"
         finally:
             own_server.resume()
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         assert await admitted(quota, who, store, 1) == 1
 
 
@@ -207,7 +205,7 @@ async def test_a_listener_that_never_answers_stops_no_start_and_no_request() -> 
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
         store, who = Store(), publisher(per_day=10)
         quota = SharedQuota(Valkey(url, 0.05), store.usage, lambda: NOW)
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(GIVE_UP):
             await quota.start()
         assert not quota.is_shared
         assert at_once(quota, who)
@@ -232,7 +230,7 @@ async def test_what_was_spent_before_it_came_back_is_not_given_back_to_it(own_se
     async with replica(own_server.url, store) as quota:
         spent: Spent = await quota.spend(who, urgent=False, now=NOW)
         own_server.start()
-        await until(quota, shared=True)
+        await until_shared(quota, shared=True)
         await quota.give_back(who, spent, NOW)
         assert await admitted(quota, who, store, 20) == 9, "one too few, rather than one too many"
 
@@ -242,7 +240,7 @@ async def test_what_was_spent_together_can_be_given_back_alone(own_server: valke
     async with replica(own_server.url, store) as quota:
         spent = await quota.spend(who, urgent=False, now=NOW)
         own_server.kill()
-        await until(quota, shared=False)
+        await until_shared(quota, shared=False)
         assert await spend(quota, who) == "refused"
         await quota.give_back(who, spent, NOW)
         assert [await spend(quota, who) for _ in range(2)] == ["ordinary", "refused"]

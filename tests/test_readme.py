@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import GIVE_UP
+
 ROOT = Path(__file__).parent.parent
 PORT = "8400"
 
@@ -65,7 +67,7 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[Path, int]]:
         yield tmp_path, port
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GIVE_UP)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")

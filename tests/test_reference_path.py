@@ -9,8 +9,8 @@ import pytest
 import schemas
 from gateway import edxl, translation
 from tests.house import PUBLISHERS, House, house, publisher
+from tests.patience import until
 from tests.strategies import enveloped
-from tests.test_path import until
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "hubsante" / "samples"
 CASES = [

@@ -18,9 +18,10 @@ from gateway.errors import Unavailable
 from gateway.model import Limits, Submission
 from gateway.oauth2 import generate_signing_keys
 from tests.house import CASE, PUBLISHERS, House, case, publisher, secret
+from tests.patience import until
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import submission
-from tests.test_store_gateways import gateways, until
+from tests.test_store_gateways import gateways
 
 LIMIT = 12
 LIMITED = (publisher("lrm", ("fr.health.samu440",), (), limits=Limits(per_second=LIMIT, reserve=0.5)),)

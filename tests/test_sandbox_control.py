@@ -21,7 +21,8 @@ from publishers.sandbox.clock import Clock
 from publishers.sandbox.scenarios import RECIPIENTS
 from publishers.sandbox.switch import Switch
 from tests.house import case, house
-from tests.test_sandbox_scenarios import OTHER, Box, box, until
+from tests.patience import GIVE_UP, until_told
+from tests.test_sandbox_scenarios import OTHER, Box, box
 from tests.webhook_receiver import receiving
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ async def test_who_sleeps_is_woken_by_the_clock(frozen: bool) -> None:
     await asyncio.sleep(0.01)
     assert not sleeping.done()
     clock.set(clock() + 1)
-    await asyncio.wait_for(sleeping, 5)
+    await asyncio.wait_for(sleeping, GIVE_UP)
 
 
 @given(
@@ -164,7 +165,7 @@ async def test_a_reset_leaves_nothing_but_the_credentials(tmp_path: Path) -> Non
     async with box(tmp_path) as on:
         before = json.loads((tmp_path / "data" / "sandbox.json").read_bytes())
         receipt = await on.send(on.document("fr.health.sandbox.accepts"))
-        await until(on.inbox, len)
+        await until_told(on.inbox, len)
         await on.core.post("/faults", json={"count": 5})
         await on.client.post("/oauth2/register", json={})
         await on.client.post("/sandbox/clock", json={"advance": 60, "frozen": True})
@@ -172,7 +173,7 @@ async def test_a_reset_leaves_nothing_but_the_credentials(tmp_path: Path) -> Non
             on.client.get("/v1/inbox?wait=30&cursor=999999999", headers=on.token)
         )  # a long poll does not hold a reset up
         await asyncio.sleep(0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GIVE_UP):
             await on.reset()
             assert (await waiting).status_code == 200
         assert await on.inbox() == []
@@ -199,7 +200,7 @@ async def test_the_state_names_what_goes_on_and_no_content(tmp_path: Path) -> No
     async with box(tmp_path) as on:
         document = on.document("fr.health.sandbox.silent")
         await on.send(document)
-        await until(on.events, len)
+        await until_told(on.events, len)
         await on.core.post("/faults", json={"status": 503, "count": 3})
         answer = await on.client.get("/sandbox/state")
         state = answer.json()
@@ -229,7 +230,7 @@ class Seen(HTMLParser):
 async def test_the_page_loads_nothing_from_elsewhere_and_runs_no_script(tmp_path: Path) -> None:
     async with box(tmp_path) as on:
         await on.send(on.document("fr.health.sandbox.accepts"))
-        await until(on.inbox, len)
+        await until_told(on.inbox, len)
         await on.client.post("/oauth2/register", json={"client_name": "<script>alert(1)</script>"})
         answer = await on.client.get("/sandbox")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -287,7 +288,7 @@ async def test_a_guest_registers_sends_and_receives_at_once(tmp_path: Path) -> N
             items: list[Json] = answer.json()["items"]
             return items
 
-        (item,) = await until(inbox, len)
+        (item,) = await until_told(inbox, len)
         assert (item["modelVersion"], item["contentType"]) == ("v2", "application/xml")
         foreign = await on.client.post(
             "/v1/messages", json=on.document(OTHER), headers={**token, "Model-Version": "v3"}
@@ -304,7 +305,7 @@ async def test_a_guest_is_told_by_webhook_of_what_comes(tmp_path: Path) -> None:
         async def came() -> int:
             return len(receiver.received)
 
-        await until(came, bool)
+        await until_told(came, bool)
         keys = (await on.client.get("/.well-known/webhook-keys")).json()
         ((headers, body),) = receiver.received
         assert verify_webhook(body, headers, keys, now=on.sandbox.clock()).id == headers["webhook-id"]

@@ -19,6 +19,7 @@ from publishers.sandbox.assertion import new_key, public_jwks, token_request
 from publishers.sandbox.core import CoreSettings, SimulatedCore, create_core, faults
 from publishers.sandbox.core import bundle as canonical
 from publishers.sandbox.core.routing import GatewayAccess
+from tests.patience import until
 
 CORE = "http://core.test"
 GATEWAY = "http://gateway.test"
@@ -99,12 +100,6 @@ async def token(client: httpx.AsyncClient) -> dict[str, str]:
     answer = await client.post("/oauth2/token", data=form)
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)
 
 
 async def delivered(core: SimulatedCore) -> None:

@@ -1,10 +1,9 @@
 """Every scenario of the sandbox, played over HTTP from the first request to the last answer, twice with one outcome."""
 
-import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from publishers.sandbox import Sandbox, messages, opened
 from publishers.sandbox.assertion import token_request
 from publishers.sandbox.publishers import DemoPublisher
 from publishers.sandbox.scenarios import BY_NAME, SCENARIOS, Scenario
+from tests.patience import until_told
 from tests.test_sandbox import free_port
 
 Json = dict[str, Any]
@@ -109,13 +109,6 @@ async def box(folder: Path) -> AsyncIterator[Box]:
             yield made
 
 
-async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], object]) -> T:
-    async with asyncio.timeout(20):
-        while not good(found := await ask()):  # noqa: ASYNC110 - what is waited for is asked over HTTP
-            await asyncio.sleep(0.05)
-        return found
-
-
 def told_by(item: Json) -> tuple[Any, ...]:
     """What an answer in the inbox says."""
     inner = item["content"]["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
@@ -170,16 +163,16 @@ async def play(on: Box, scenario: Scenario, by_header: bool) -> Json:
     receipt = await on.send(document, scenario.name if by_header else "")
     assert receipt.status_code == 202, receipt.text
     if wanted.event:
-        await until(on.events, lambda events: any(wanted.event in event for event in events))
+        await until_told(on.events, lambda events: any(wanted.event in event for event in events))
     if wanted.advance:
         if not wanted.event:
-            await until(lambda: on.status(receipt), lambda told: told["status"] != "received")
+            await until_told(lambda: on.status(receipt), lambda told: told["status"] != "received")
         assert await on.inbox() == []
         await on.advance(wanted.advance)
         on.token = await on.login()
-    items = await until(on.inbox, lambda found: len(found) >= len(wanted.answers))
-    status = await until(lambda: on.status(receipt), lambda told: told["status"] == wanted.status)
-    events = await until(on.events, lambda found: is_over(scenario, found))
+    items = await until_told(on.inbox, lambda found: len(found) >= len(wanted.answers))
+    status = await until_told(lambda: on.status(receipt), lambda told: told["status"] == wanted.status)
+    events = await until_told(on.events, lambda found: is_over(scenario, found))
     arrivals = [
         one["status"]
         for one in (await on.core.get("/arrivals")).json()
@@ -250,7 +243,7 @@ async def test_a_request_gets_its_answer_under_one_id(
             await on.reset(seed)
             sent = await on.send(on.other(root_key, body, "fr.health.sandbox.answers"))
             assert sent.status_code == 202, sent.text
-            items = await until(on.inbox, lambda found: len(found) == 2)
+            items = await until_told(on.inbox, lambda found: len(found) == 2)
             assert (
                 sorted(told_by(item) for item in items)
                 == [(answer,), ACCEPTED][:: 1 if answer < "RC" else -1]
@@ -263,7 +256,7 @@ async def test_what_a_message_type_has_no_answer_to_gets_its_reference_alone(tmp
     async with box(tmp_path) as on:
         on_its_way = {"position": [{**on_position(), "datetime": "2026-11-24T09:58:00+01:00"}]}
         await on.send(on.other("geoPositionsUpdate", on_its_way, "fr.health.sandbox.answers"))
-        await until(on.events, lambda events: "peer: RC-REF" in events)
+        await until_told(on.events, lambda events: "peer: RC-REF" in events)
 
 
 def on_position() -> Json:
@@ -276,22 +269,24 @@ async def test_what_an_older_version_cannot_say_comes_back_as_an_error(version: 
     async with box(tmp_path) as on:
         sent = on.other("appointment", inner["appointment"], f"fr.health.sandbox.version-{version}")
         assert (await on.send(sent)).status_code == 202
-        items = await until(on.inbox, len)
+        items = await until_told(on.inbox, len)
         assert [told_by(item) for item in items] == [("RS-ERROR", 600)]
 
 
 async def test_an_answer_sent_to_a_peer_plays_nothing(tmp_path: Path) -> None:
     async with box(tmp_path) as on:
         await on.send(on.document("fr.health.sandbox.answers"))
-        items = await until(on.inbox, lambda found: len(found) == 2)
+        items = await until_told(on.inbox, lambda found: len(found) == 2)
         report = next(item for item in items if item["messageType"] == "RS-RI")
         done = await on.client.post(f"/v1/inbox/{report['id']}/ack", headers=on.token)
         reference = done.json()["reference"]
-        await until(
+        await until_told(
             lambda: on.core.get("/arrivals"),
             lambda told: any(one["distributionID"] == reference for one in told.json()),
         )
-        await until(lambda: on.client.get("/sandbox/state"), lambda told: told.json()["core"]["waiting"] == 0)
+        await until_told(
+            lambda: on.client.get("/sandbox/state"), lambda told: told.json()["core"]["waiting"] == 0
+        )
         events = (await on.client.get("/sandbox/state")).json()["events"]
         assert [event["messageType"] for event in events] == ["RS-EDA"] * 2  # delivered, answered
 
@@ -302,7 +297,7 @@ async def test_the_seed_draws_the_failures(tmp_path: Path) -> None:
         for seed in (1, 1, 2, 3):
             await on.reset(seed)
             await on.send(on.document("fr.health.sandbox.flaky"))
-            await until(on.inbox, len)
+            await until_told(on.inbox, len)
             drawn.append([event for event in await on.events() if event.startswith(("HTTP", "answer"))])
         assert drawn[0] == drawn[1] and len({str(one) for one in drawn}) > 1
 

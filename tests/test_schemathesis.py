@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from gateway.oauth2 import client_assertion
 from publishers.sandbox.publishers import CORE_CLIENT
 from tests.house import ASSERTION, CASE
+from tests.patience import GIVE_UP
 from tests.strategies import enveloped
 from tests.test_readme import free_port, sandbox_process, wait_ready
 
@@ -64,7 +65,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield running
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GIVE_UP)
 
 
 def fill_inbox(target: Target) -> None:

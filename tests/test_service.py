@@ -16,6 +16,7 @@ import pytest
 from publishers.sandbox import environment
 from publishers.sandbox import publishers as demo
 from tests.house import case
+from tests.patience import GIVE_UP
 from tests.test_readme import free_port, wait_ready
 
 
@@ -93,7 +94,7 @@ def test_suspending_by_sighup_takes_effect_and_a_faulty_file_changes_nothing(ser
 
 def test_sigterm_ends_it_with_0(served: Served) -> None:
     served.process.terminate()
-    _, logged = served.process.communicate(timeout=15)
+    _, logged = served.process.communicate(timeout=GIVE_UP)
     assert served.process.returncode == 0
     assert b"Traceback" not in logged
 
@@ -105,13 +106,13 @@ def test_a_request_just_after_sigterm_is_answered(served: Served) -> None:
     served.process = start(served.environ)
     wait_ready(served.port, served.process)
     ask = b"GET /health/%s HTTP/1.1\r\nHost: x\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as kept:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=GIVE_UP) as kept:
         kept.sendall(ask % b"ready")
         assert kept.recv(65_536).startswith(b"HTTP/1.1 200 ")
         served.process.terminate()
         while True:
             try:
-                socket.create_connection(("127.0.0.1", served.port), timeout=20).close()
+                socket.create_connection(("127.0.0.1", served.port), timeout=GIVE_UP).close()
             except ConnectionError:
                 break
         kept.sendall(ask % b"live" + ask % b"ready")  # in one piece
@@ -155,6 +156,6 @@ def test_orders_reach_it_while_it_runs(served: Served) -> None:
     done = subprocess.run(command, env={**os.environ, **served.environ}, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, b"0 contents erased, 0 left\n"), done.stderr
     served.process.terminate()
-    _, logged = served.process.communicate(timeout=15)
+    _, logged = served.process.communicate(timeout=GIVE_UP)
     assert b'"event":"operator_order"' in logged
     assert served.process.returncode == 0

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.model import Delivery, Status
 from gateway.store import PER_ENDPOINT, Endpoint, Event, Store
+from tests.patience import GIVE_UP
 from tests.store_samples import NOW, delivery, opened, submission
 from tests.test_store_sqlite import writer
 
@@ -165,7 +166,7 @@ async def test_who_waits_for_events_wakes_when_one_comes(store: Store) -> None:
     await asyncio.sleep(0.02)
     assert not waiting.done()
     await store.deposit(told(2), NOW)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         await waiting
     await store.events.wait_due(0.01)
 

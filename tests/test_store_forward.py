@@ -6,6 +6,7 @@ import pytest
 
 from gateway.model import Status, Step
 from gateway.store import Store
+from tests.patience import GIVE_UP
 from tests.store_samples import NOW, claimed, delivery, status, submission, timeline
 
 
@@ -157,7 +158,7 @@ async def test_what_the_hub_gives_up_is_said_until_its_recipient_answers(
 async def test_wait_due_wakes_for_a_message_a_freed_lane_and_a_retry(store: Store) -> None:
     async def due_within(seconds: float) -> list[str]:
         async with asyncio.timeout(seconds):
-            await store.wait_due(60)
+            await store.wait_due(3_600)
         return await claimed(store, NOW + 1)
 
     waiting = asyncio.create_task(due_within(5))
@@ -177,16 +178,16 @@ async def test_wait_due_wakes_for_a_message_a_freed_lane_and_a_retry(store: Stor
 
 
 async def test_wait_due_for_what_is_urgent_lets_the_rest_wait(store: Store) -> None:
-    waiting = asyncio.create_task(store.wait_due(60, urgent=True))
+    waiting = asyncio.create_task(store.wait_due(3_600, urgent=True))
     await store.enqueue(submission(1), NOW)
-    await store.wait_due(60)
+    await store.wait_due(3_600)
     assert not waiting.done()
     urgent = await store.enqueue(submission(2, urgent=True), NOW)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVE_UP):
         await waiting
-        await store.wait_due(60, urgent=True)  # nor is it missed
+        await store.wait_due(3_600, urgent=True)  # nor is it missed
     assert urgent.id in await claimed(store)
-    waiting = asyncio.create_task(store.wait_due(60, urgent=True))
+    waiting = asyncio.create_task(store.wait_due(3_600, urgent=True))
     await asyncio.sleep(0.01)
     assert not waiting.done(), "what was claimed is no news"
     waiting.cancel()
@@ -195,8 +196,8 @@ async def test_wait_due_for_what_is_urgent_lets_the_rest_wait(store: Store) -> N
 async def test_wait_due_does_not_miss_what_came_before_it(store: Store) -> None:
     assert await claimed(store) == []
     await store.enqueue(submission(1), NOW)
-    async with asyncio.timeout(5):
-        await store.wait_due(60)
+    async with asyncio.timeout(GIVE_UP):
+        await store.wait_due(3_600)
 
 
 async def test_the_age_of_the_oldest(store: Store) -> None:

@@ -1,7 +1,7 @@
 """Two whole gateways on one PostgreSQL: a publisher may speak to either."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.oauth2 import CoreClient, SigningKeys, client_assertion, generate_s
 from gateway.registry import Registry, RegistryHolder
 from gateway.settings import Settings
 from tests.house import ASSERTION, BASE, PUBLISHERS, Clock, House, MemoryCore, case
+from tests.patience import GIVE_UP, until
 from tests.postgres_server import PostgresServer
 
 
@@ -45,15 +46,6 @@ async def gateways(
             client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=BASE))
             houses.append(House(runtime, client, core, clock, core_key))
         yield houses
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Return when the condition holds."""
-    async with asyncio.timeout(20):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -87,7 +79,7 @@ async def test_a_delivery_to_one_replica_is_read_and_answered_at_the_other(pair:
     poll = asyncio.create_task(there.inbox("peer", "?wait=30"))
     await asyncio.sleep(0.05)
     assert (await here.deliver(here.core.bundles[0])).status_code == 200
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         (item,) = await poll
     headers = {"Content-Type": "application/json", **await there.token("peer")}
     done = await there.client.post(

@@ -9,6 +9,7 @@ import pytest
 from gateway.errors import Refused
 from gateway.model import Delivery, Status
 from gateway.store import Store
+from tests.patience import GIVE_UP
 from tests.store_samples import NOW, delivery, opened, submission
 
 
@@ -151,11 +152,11 @@ async def test_cursors_go_on_growing_after_a_restart_with_a_clock_gone_back(data
 
 
 async def test_a_long_poll_wakes_at_a_deposit_for_its_own_inbox_only(store: Store) -> None:
-    own = [asyncio.create_task(store.wait_inbox("south", 0, 60)) for _ in range(500)]
-    other = asyncio.create_task(store.wait_inbox("north", 0, 60))
+    own = [asyncio.create_task(store.wait_inbox("south", 0, 3_600)) for _ in range(500)]
+    other = asyncio.create_task(store.wait_inbox("north", 0, 3_600))
     await asyncio.sleep(0.05)
     await store.deposit(delivery(1), NOW)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         await asyncio.gather(*own)
     assert not other.done()
     other.cancel()
@@ -163,37 +164,37 @@ async def test_a_long_poll_wakes_at_a_deposit_for_its_own_inbox_only(store: Stor
 
 async def test_a_long_poll_does_not_wait_for_what_is_there(store: Store) -> None:
     item = await store.deposit(delivery(1), NOW)
-    async with asyncio.timeout(10):
-        await store.wait_inbox("south", 0, 60)
+    async with asyncio.timeout(GIVE_UP):
+        await store.wait_inbox("south", 0, 3_600)
     await store.wait_inbox("south", item.cursor, 0.01)  # nothing after the cursor: until the timeout
 
 
 async def test_a_long_poll_waits_when_all_is_acknowledged(store: Store) -> None:
     item = await store.deposit(delivery(1), NOW)
     await store.acknowledge("south", item.id, NOW, None)
-    poll = asyncio.create_task(store.wait_inbox("south", 0, 60))
+    poll = asyncio.create_task(store.wait_inbox("south", 0, 3_600))
     await asyncio.sleep(0.05)
     assert not poll.done()
     await store.deposit(delivery(2), NOW)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         await poll
 
 
 async def test_a_long_poll_wakes_for_the_gateways_own_answer(store: Store) -> None:
     receipt = await store.enqueue(submission(1), NOW)
     await store.claim(NOW, 1)
-    poll = asyncio.create_task(store.wait_inbox("north", 0, 60))
+    poll = asyncio.create_task(store.wait_inbox("north", 0, 3_600))
     await asyncio.sleep(0.05)
     await store.reject(receipt.id, NOW, Status.DEAD, "", delivery(9, publisher_id="north"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         await poll
 
 
 async def test_long_polls_end_when_the_store_closes(database_url: str) -> None:
     async with opened(database_url) as store:
-        poll = asyncio.create_task(store.wait_inbox("south", 0, 60))
+        poll = asyncio.create_task(store.wait_inbox("south", 0, 3_600))
         await asyncio.sleep(0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         await poll
 
 
@@ -201,7 +202,7 @@ async def test_ended_waits_end_at_once_and_for_good(store: Store) -> None:
     poll = asyncio.create_task(store.wait_inbox("south", 0, 3_600))
     await asyncio.sleep(0.01)
     store.end_waits()
-    async with asyncio.timeout(30):  # not to hang where it fails
+    async with asyncio.timeout(GIVE_UP):  # not to hang where it fails
         assert await poll is False
         assert await store.wait_inbox("south", 0, 3_600) is False
 

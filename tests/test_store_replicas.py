@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import pairwise
@@ -18,6 +18,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_database import Connection, open_postgres
 from gateway.store.postgres_engine import TELL_SECONDS
+from tests.patience import GIVE_UP, until_told
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import LIMIT, NOW, claimed, delivery, status, submission, timeline
 
@@ -58,15 +59,6 @@ def fall_silent(store: PostgresStore) -> None:
     """The replica hangs: it gives no sign of life, and will go on later."""
     assert store._engine._keeper is not None
     store._engine._keeper.cancel()
-
-
-async def until(look: Callable[[], Awaitable[Result]]) -> Result:
-    """What is found at last."""
-    async with asyncio.timeout(60):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.05)
 
 
 # one receipt, one delivery
@@ -167,7 +159,7 @@ async def test_an_urgent_message_waits_for_no_ordinary_ones_but_those_of_its_cas
             asyncio.create_task(here.enqueue(submission(2, case_id="b"), NOW)),
             asyncio.create_task(here.enqueue(submission(3, case_id="b", urgent=True), NOW)),
         ]
-        await asyncio.wait_for(here.enqueue(submission(4, case_id="c", urgent=True), NOW), 10)
+        await asyncio.wait_for(here.enqueue(submission(4, case_id="c", urgent=True), NOW), GIVE_UP)
         assert not any(task.done() for task in held_up)
         may_end.set()
         await asyncio.gather(slow, *held_up)
@@ -217,7 +209,7 @@ async def test_lanes_keep_their_order_whoever_dies(shared: str, seed: int) -> No
             page, _ = await stores[0].list_messages("north", status=Status.FORWARDED, limit=100)
             return len(page) == len(cases)
 
-        await until(all_forwarded)
+        await until_told(all_forwarded)
         for worker in workers:
             worker.cancel()
     for case in "abcdef":
@@ -234,7 +226,7 @@ async def test_a_dead_replicas_message_is_taken_over_and_marked_once(shared: str
         second = await slow.enqueue(submission(2, case_id="c"), NOW)
         assert await claimed(slow) == [receipt.id]
         fall_silent(slow)
-        assert await until(lambda: claimed(quick)) == [receipt.id]
+        assert await until_told(lambda: claimed(quick)) == [receipt.id]
         await slow.mark_forwarded(receipt.id, NOW)
         assert await status(quick, receipt.id) == Status.RECEIVED, "it is not the late one's any more"
         assert await claimed(slow) == await claimed(quick) == [], "and the lane is still taken"
@@ -249,7 +241,7 @@ async def test_a_late_mark_after_the_takers_changes_nothing(shared: str, late: s
         receipt = await slow.enqueue(submission(1), NOW)
         await claimed(slow)
         fall_silent(slow)
-        assert await until(lambda: claimed(quick)) == [receipt.id]
+        assert await until_told(lambda: claimed(quick)) == [receipt.id]
         await quick.mark_forwarded(receipt.id, NOW)
         if late == "forwarded":
             await slow.mark_forwarded(receipt.id, NOW)
@@ -309,19 +301,19 @@ async def test_an_acknowledged_message_whose_replica_dies_frees_its_lane(shared:
 
 async def test_a_message_wakes_the_forwarder_of_another_replica(shared: str) -> None:
     async with replicas(shared, 2) as (here, there):
-        waiting = asyncio.create_task(there.wait_due(60))
+        waiting = asyncio.create_task(there.wait_due(3_600))
         await asyncio.sleep(0.05)
         receipt = await here.enqueue(submission(1, case_id="c"), NOW)
         second = await here.enqueue(submission(2, case_id="c"), NOW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await waiting
         assert await claimed(there) == [receipt.id]
-        async with asyncio.timeout(20):
-            await here.wait_due(60)  # what came of its own
+        async with asyncio.timeout(GIVE_UP):
+            await here.wait_due(3_600)  # what came of its own
         assert await claimed(here) == []
-        waiting = asyncio.create_task(here.wait_due(60))
+        waiting = asyncio.create_task(here.wait_due(3_600))
         await there.mark_forwarded(receipt.id, NOW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await waiting
         assert await claimed(here) == [second.id]
 
@@ -347,23 +339,23 @@ async def test_a_deposit_wakes_who_waits_at_another_replica(shared: str) -> None
         waiter = there._engine.inbox_waiters.join("south")  # `wait_inbox` would also look by itself
         other = there._engine.inbox_waiters.join("north")
         await here.deposit(delivery(1), NOW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await waiter
         assert not other.done()
         receipt = await here.enqueue(submission(1), NOW)
         await claimed(here)
         await here.reject(receipt.id, NOW, Status.DEAD, "", delivery(2, publisher_id="north"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await other
 
 
 async def test_who_waits_looks_by_itself_where_no_call_comes(shared: str) -> None:
     async with replicas(shared, 2) as (here, there):
-        poll = asyncio.create_task(there.wait_inbox("south", 0, 60))
+        poll = asyncio.create_task(there.wait_inbox("south", 0, 3_600))
         await asyncio.sleep(0.1)
         fall_silent(here)  # it dies before it calls
         await here.deposit(delivery(1), NOW)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(GIVE_UP):
             assert await poll
 
 
@@ -419,7 +411,7 @@ async def test_nothing_with_a_receipt_is_lost_when_the_server_goes_down(
         await asyncio.sleep(0.2)
         before = len(given)
         await asyncio.to_thread(own_server.start)
-        await until(lambda: at_least(given, before + 50))
+        await until_told(lambda: at_least(given, before + 50))
         stop.set()
         await asyncio.gather(*senders, marking)
         assert {(o.status, o.headers["Retry-After"]) for o in refusals} == {(503, "5")}
@@ -464,17 +456,17 @@ async def test_cut_connections_are_made_anew(own_server: PostgresServer) -> None
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'gateway' AND pid <> pg_backend_pid()"
             )
-            await until(lambda: here.is_writable(NOW))
-            await until(lambda: there.is_writable(NOW))
+            await until_told(lambda: here.is_writable(NOW))
+            await until_told(lambda: there.is_writable(NOW))
             given: dict[int, str] = {}
             stop = asyncio.Event()
             sender = asyncio.create_task(send(here, 10 + round_number, given, [], stop))
-            await until(partial(at_least, given, 1))
+            await until_told(partial(at_least, given, 1))
             stop.set()
             await sender
         await here.mark_forwarded(receipt.id, NOW)
         assert await status(there, receipt.id) == Status.FORWARDED
         waiter = there._engine.inbox_waiters.join("south")
         await here.deposit(delivery(1), NOW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await waiter  # the listener is there again

@@ -17,6 +17,7 @@ from gateway.store import Store, open_store, reads
 from gateway.store.database import WRITER_PRAGMAS
 from gateway.store.memory import FreshMessages
 from gateway.store.sqlite import PORTION, SqliteStore
+from tests.patience import GIVE_UP
 from tests.store_samples import NOW, delivery, opened, submission, url
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +74,7 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
         program = [sys.executable, "-c", CHILD, url(tmp_path), str(ROOT)]
         child = await asyncio.create_subprocess_exec(*program, stderr=asyncio.subprocess.PIPE)
         try:
-            _, errors = await asyncio.wait_for(child.communicate(), 60)
+            _, errors = await asyncio.wait_for(child.communicate(), GIVE_UP)
         finally:
             if child.returncode is None:
                 child.kill()

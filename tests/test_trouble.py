@@ -21,9 +21,9 @@ from gateway.model import Limits
 from gateway.server import Protocol
 from gateway.store import Store
 from tests.house import House, case, house, publisher
+from tests.patience import GIVE_UP, until, until_told
 from tests.postgres_server import PostgresServer
 from tests.store_samples import NOW, claimed, delivery, opened, submission
-from tests.test_path import until
 from tests.test_service import Served, served
 from tests.test_store_sqlite import writer
 
@@ -178,7 +178,7 @@ async def test_a_head_that_drips_and_a_silent_connection_are_closed_a_busy_one_i
         silent, nothing = await asyncio.open_connection("127.0.0.1", port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as busy:
             assert (await busy.get("/health/live")).status_code == 200
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(GIVE_UP):
                 assert await dripping.read() == await silent.read() == b""
             assert (await busy.get("/health/live")).status_code == 200
         for one in (drips, nothing):
@@ -209,7 +209,7 @@ async def test_a_stream_that_nobody_reads_holds_up_nobody_and_loses_nothing(tmp_
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as other:
             assert (await other.get("/health/live")).status_code == 200
         for _ in range(59):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(GIVE_UP):
                 found = b""
                 while b"event: message" not in found[-40:]:
                     found = found[-40:] + await reader.readexactly(1)
@@ -262,7 +262,7 @@ def test_without_file_descriptors_who_is_connected_is_served(served: Served) -> 
         resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (used + 10, most))
         with ExitStack() as many:
             for _ in range(60):
-                many.enter_context(socket.create_connection(address, timeout=20))
+                many.enter_context(socket.create_connection(address, timeout=GIVE_UP))
             assert connected.get("/health/live").status_code == 200
         resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (most, most))
         assert httpx.get(url + "/health/live", trust_env=False, timeout=20).status_code == 200
@@ -282,11 +282,7 @@ async def test_readiness_shows_the_circuit_and_stays(tmp_path: Path) -> None:
         for number in range(OUTAGES):
             await gateway.send(case(number, caseId=f"fr.health.samu440.DRFR{number}"))
         await until(lambda: gateway.core.trouble == [])
-        for _ in range(100):
-            if await ready() == (200, "open"):
-                break
-            await asyncio.sleep(0.02)
-        assert await ready() == (200, "open")
+        await until_told(ready, lambda told: told == (200, "open"))
         gateway.clock.now += 300
         await until(lambda: len(gateway.core.bundles) == OUTAGES)
-        assert await ready() == (200, "closed")
+        await until_told(ready, lambda told: told == (200, "closed"))

@@ -26,6 +26,7 @@ from gateway.webhooks.notifier import tell
 from gateway.webhooks.schedule import LIFE, PAUSES, pause
 from gateway.webhooks.sender import Answer, judge, send
 from tests.house import Clock, publisher
+from tests.patience import GIVE_UP, until
 from tests.store_samples import NOW, delivery, opened
 from tests.webhook_receiver import Receiver, receiving
 
@@ -329,13 +330,7 @@ async def notifying(*ways: Way) -> AsyncIterator[list[Notifier]]:
     finally:
         for notifier in notifiers:
             notifier.stop()
-        await asyncio.wait_for(asyncio.gather(*running), 30)
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - the other side is a socket
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(asyncio.gather(*running), GIVE_UP)
 
 
 async def test_a_slow_endpoint_delays_nobody_else_and_has_few_calls_at_a_time(store: Store) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from gateway.store import PER_ENDPOINT
 from gateway.webhooks import generate_webhook_keys
 from tests.house import BASE, Clock, House, MemoryCore, case, house, publisher
 from tests.openapi_documents import Place, document, judge
+from tests.patience import until, until_told
 from tests.postgres_server import PostgresServer
 from tests.store_samples import NOW, delivery, opened
 from tests.webhook_receiver import receiving
@@ -59,12 +60,6 @@ async def gateway(database_url: str, url: str, core_key: ECKey | None = None) ->
         transport = httpx.ASGITransport(create_app(runtime))
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             yield House(runtime, client, core, clock, key)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - the other side is a socket
-            await asyncio.sleep(0.01)
 
 
 def sent_case(number: int = 1) -> dict[str, Any]:
@@ -171,9 +166,7 @@ async def test_replicas_that_claim_at_once_keep_to_what_one_endpoint_is_given(
 
 
 async def until_none_waits(runtime: Runtime) -> None:
-    async with asyncio.timeout(30):
-        while await runtime.store.events.endpoints():  # noqa: ASYNC110 - the database has no event for it
-            await asyncio.sleep(0.02)
+    await until_told(runtime.store.events.endpoints, lambda waiting: not waiting)
 
 
 async def test_another_replica_tells_what_a_dead_one_was_telling(postgres: PostgresServer) -> None:
