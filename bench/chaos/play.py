@@ -119,9 +119,6 @@ async def play(folder: Path, wanted: Wanted) -> Told:
             if name == "postgresql":
                 shaken.append((killed_at, time.time()))
             print(f"kill {number + 1}: {name} ({senders.receipts} receipts)", flush=True)
-            # so that there is load until the last kill
-            seconds = (time.monotonic() - began) / (number + 1) * wanted.kills
-            senders.pause = seconds / (wanted.messages / wanted.cases)
         senders.pause = 0.0
         senders.enough.set()
         await sending

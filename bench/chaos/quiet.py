@@ -12,7 +12,7 @@ from bench.chaos.play import REPLICAS, Wanted, drained, opened
 from bench.chaos.senders import Senders
 
 WIDE = tuple(scenes.WIDE.items())
-RESTART_SECONDS = 15.0  # that a restart may take, so that there is load until the last one
+RESTART_SECONDS = 15.0  # that a restart takes, or less: the messages are spread over so long
 FINE = frozenset({"200", "202", "ConnectError"})  # refused connections: the client goes to the next replica
 
 
@@ -45,7 +45,9 @@ async def same_message(folder: Path, times: int) -> Same:
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """`failed` counts the requests that reached a replica and got no receipt from it."""
+    """`restarts` under load: receipts were given meanwhile. `failed` counts the requests that reached a replica and got no
+    receipt from it.
+    """
 
     restarts: int
     tries: Counter[str]
@@ -59,13 +61,16 @@ async def rolling_restart(folder: Path, messages: int, cases: int) -> Rolled:
         senders = Senders(stage.scene, stage.http, cases, messages // cases)
         senders.pause = REPLICAS * RESTART_SECONDS / (messages / cases)
         sending = asyncio.create_task(senders.run())
+        restarts = 0
         for number in range(REPLICAS):
+            before = senders.receipts
             await stage.gateways.end(number, signal.SIGTERM)
             stage.gateways.start(number)
             await stage.gateways.ready(stage.http, number)
-        under_load = not sending.done()
+            restarts += senders.receipts > before
         senders.pause = 0.0
+        senders.enough.set()
         await sending
         finding = await drained(stage, senders, senders.kept())
     failed = sum(count for name, count in senders.tries.items() if name not in FINE)
-    return Rolled(REPLICAS if under_load else 0, senders.tries, failed, finding)
+    return Rolled(restarts, senders.tries, failed, finding)

@@ -30,7 +30,7 @@ class Senders:
         self._tokens: dict[str, str] = {}
         self._turns = itertools.count()
         self.pause = 0.0  # seconds between two messages of a case
-        self.enough = asyncio.Event()  # for those who want more than they may
+        self.enough = asyncio.Event()  # nobody sends more than is wanted
         self.tries: Counter[str] = Counter()
         self.receipts = 0
         self._file = self.path.open("ab", buffering=0)
@@ -41,7 +41,9 @@ class Senders:
         return self._scene.folder / "receipts"
 
     async def run(self, greedy: int = 0) -> None:
-        """Send everything; so many more cases of the first publisher send without a pause until it is `enough`."""
+        """Send `each` of every case, and more until it is `enough`; so many more cases of the first publisher send
+        without a pause until then.
+        """
         numbers = range(self._cases, self._cases + greedy)
         with self._file:
             await asyncio.gather(
@@ -64,7 +66,9 @@ class Senders:
         everyone = self._scene.publishers
         publisher = everyone[number % len(everyone)]
         peer = everyone[(number + 1) % len(everyone)]
-        for index in range(self._each):
+        for index in itertools.count():
+            if index >= self._each and self.enough.is_set():
+                return
             await self._send(publisher, peer, number, index)
             await asyncio.sleep(self.pause)
 
