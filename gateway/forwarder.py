@@ -128,7 +128,7 @@ class Forwarder:
             await self._store.mark_retry(
                 job.id, self._now(), self._now() + self._way.policy.retry_max, "internal"
             )
-        except GatewayError as error:  # the store is down; it frees the lane by itself when it is back
+        except Exception as error:  # noqa: BLE001 - the store is down; it frees the lane by itself when it is back
             log.error("put_back_failed", receipt=job.id, exc_info=error)
 
     def _done(self, task: asyncio.Task[None]) -> None:

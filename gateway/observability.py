@@ -41,6 +41,12 @@ WEBHOOKS_WAITING = Gauge(
 WEBHOOKS_DISABLED = Gauge(
     "gateway_webhooks_disabled", "Webhooks that answered 410 and are not called any more", registry=METRICS
 )
+WORKER_FAILURES = Counter(
+    "gateway_worker_failures",
+    "Failures that nobody foresaw of what forwards or calls webhooks; it goes on a second later",
+    ["worker"],
+    registry=METRICS,
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",

@@ -11,7 +11,7 @@ from gateway import webhooks
 from gateway.core import Core
 from gateway.forward import ForwardPolicy, Way
 from gateway.forwarder import Forwarder
-from gateway.observability import log
+from gateway.observability import WORKER_FAILURES, log
 from gateway.replicas import follow
 from gateway.runtime import Runtime
 from gateway.store import is_shared
@@ -19,6 +19,7 @@ from gateway.webhooks import Notifier, WebhookKeys, http_client
 
 DAY = 86_400.0
 SWEEP_SECONDS = 60.0  # between two sweeps of contents past their retention
+AGAIN_SECONDS = 1.0  # until a worker that failed goes on
 
 
 @asynccontextmanager
@@ -33,7 +34,7 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
         if runtime.webhook_keys is not None:
             client = await stack.enter_async_context(http_client(allow_private=made.webhook_allow_private))
             workers.append(Notifier(webhook_way(runtime, runtime.webhook_keys, client)))
-        working = [asyncio.create_task(worker.run()) for worker in workers]
+        working = [asyncio.create_task(keep_up(worker)) for worker in workers]
         beside = [asyncio.create_task(_sweep(runtime))]
         if is_shared(made.database_url):
             beside.append(asyncio.create_task(follow(runtime)))
@@ -46,6 +47,19 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
                 worker.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*working), made.stop_grace / 2)
+
+
+async def keep_up(worker: Forwarder | Notifier) -> None:
+    """Run a worker until it is stopped. It expects outages; whatever else it fails of, what waits must not wait for good."""
+    name = type(worker).__name__
+    failures = WORKER_FAILURES.labels(name)  # shown as 0 from the start: an alert sees the first one
+    while True:
+        try:
+            return await worker.run()
+        except Exception as error:  # noqa: BLE001 - a gateway that gives receipts has to forward
+            failures.inc()
+            log.error("worker_failed", worker=name, exc_info=error)
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 def webhook_way(runtime: Runtime, keys: WebhookKeys, client: httpx.AsyncClient) -> webhooks.Way:

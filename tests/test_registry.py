@@ -276,6 +276,11 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == ["a.toml:2: not UTF-8"]
 
 
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("id = " + "[" * 10_000)
+    assert refusal(tmp_path) == ["a.toml:1: nested too deeply"]
+
+
 def test_an_unfinished_file_is_refused_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('id = "a"\nname = """x\n\n')
     assert refusal(tmp_path)[0].startswith("a.toml:3: not TOML: ")

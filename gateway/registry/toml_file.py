@@ -46,6 +46,8 @@ def read_toml(path: Path) -> TomlFile:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}:{line}: not UTF-8") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}:1: nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         said = str(error)
         at = _AT_LINE.search(said)

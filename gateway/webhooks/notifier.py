@@ -184,6 +184,6 @@ class Notifier:
                 endpoints = await self._way.events.endpoints()
                 WEBHOOKS_WAITING.set(sum(one.waiting for one in endpoints))
                 WEBHOOKS_DISABLED.set(sum(bool(one.disabled_url) for one in endpoints))
-            except GatewayError as error:
+            except Exception as error:  # noqa: BLE001 - the next time it is tried again
                 log.error("webhook_tidying_failed", exc_info=error)
             await asyncio.sleep(TIDY_SECONDS)
