@@ -36,8 +36,7 @@ async def test_the_same_message_everywhere_at_once_is_one_message(tmp_path: Path
         found = await same_message(tmp_path, SAME)
     except postgres.NoServer as error:
         pytest.skip(str(error))
-    assert (found.several_ids, found.first) == (0, SAME)
-    assert found.finding.clean and found.finding.arrivals == SAME, str(found.finding)
+    assert found.clean, str(found)
 
 
 @pytest.mark.slow
@@ -48,9 +47,7 @@ async def test_a_rolling_restart_loses_nothing_and_fails_nobody(tmp_path: Path) 
     except postgres.NoServer as error:
         pytest.skip(str(error))
     print(found)
-    assert found.restarts == 3
-    assert found.failed == 0, str(found.tries)
-    assert found.finding.clean, str(found.finding)
+    assert found.clean, str(found)
 
 
 def receipt(name: str, index: int) -> dict[str, object]:

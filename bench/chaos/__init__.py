@@ -6,5 +6,6 @@ balancer   the one address behind which the gateways are
 senders    publishers' software: round robin, a receipt on disk for every message
 quota      what was admitted in each second against the limit
 judge      receipts against the core's arrivals and the recipients' inboxes
-play       the run, and its two quieter sisters: the same message everywhere at once, a rolling restart
+play       the run with the kills
+quiet      its two quieter sisters: the same message everywhere at once, a rolling restart
 """

@@ -20,9 +20,22 @@ FINE = frozenset({"200", "202", "ConnectError"})  # refused connections: the cli
 class Same:
     """`several_ids`: messages that were given more than one receipt id; `first`: how many answers were a 202."""
 
+    times: int
     several_ids: int
     first: int
     finding: Finding
+
+    @property
+    def clean(self) -> bool:
+        """One receipt and one delivery of each message."""
+        one_each = self.first == self.finding.arrivals == self.times
+        return one_each and not self.several_ids and self.finding.clean
+
+    def __str__(self) -> str:
+        return (
+            f"the same message at {REPLICAS} replicas at one moment, {self.times} times: {self.first} answers 202, "
+            f"{self.several_ids} messages with several receipt ids; {self.finding}"
+        )
 
 
 async def same_message(folder: Path, times: int) -> Same:
@@ -40,7 +53,7 @@ async def same_message(folder: Path, times: int) -> Same:
             several += len({answer.json()["id"] for answer in answers}) > 1
             first += sum(answer.status_code == 202 for answer in answers)
             receipts.append({"lane": str(number), "index": 0, "recipient": peer.id, **answers[0].json()})
-        return Same(several, first, await drained(stage, senders, receipts))
+        return Same(times, several, first, await drained(stage, senders, receipts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,18 @@ class Rolled:
     tries: Counter[str]
     failed: int
     finding: Finding
+
+    @property
+    def clean(self) -> bool:
+        """Every replica restarted under load; the client saw nothing worse than a refused connection."""
+        return self.restarts == REPLICAS and not self.failed and self.finding.clean
+
+    def __str__(self) -> str:
+        answers = ", ".join(f"{name}: {count}" for name, count in sorted(self.tries.items()))
+        return (
+            f"rolling restart: {self.restarts} of {REPLICAS} under load, {self.failed} requests failed, "
+            f"answers {answers}; {self.finding}"
+        )
 
 
 async def rolling_restart(folder: Path, messages: int, cases: int) -> Rolled:
