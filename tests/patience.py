@@ -1,4 +1,8 @@
-"""How long a test waits for what should come: a guard against hanging, never a measure of speed."""
+"""How long a test waits for what should come: a guard against hanging, never a measure of speed.
+
+What comes by itself after a while (a long poll that ends, a connection that is closed as idle) needs a bound of its own, or
+the test would wait for that.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

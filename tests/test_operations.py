@@ -140,7 +140,7 @@ async def test_an_hour_without_the_core_loses_nothing_and_keeps_the_order(tmp_pa
         assert [a.status_code for a in (first, second, third)] == [202, 202, 202]
         await until(lambda: not gateway.core.trouble)
         await until_told(lambda: metric(gateway, "gateway_core_up"), lambda up: up == 0)
-        assert await metric(gateway, "gateway_backlog") == 3
+        await until_told(lambda: metric(gateway, "gateway_backlog"), lambda backlog: backlog == 3)
         assert (await gateway.client.get("/health/ready")).status_code == 200
         gateway.clock.now += 3_600
         await wait_status(gateway, first, "forwarded")

@@ -16,7 +16,7 @@ from gateway.model import Publisher
 from gateway.observability import METRICS
 from gateway.quota import Spent
 from gateway.shared_quota import SharedQuota, Valkey, open_quota
-from tests.patience import GIVE_UP, until
+from tests.patience import until
 from tests.quota_samples import NOW, header, publisher, spend
 from tests.valkey_server import started
 
@@ -190,7 +190,7 @@ async def test_a_silent_valkey_holds_up_the_requests_of_one_moment_only(own_serv
         assert not at_once(quota, who)
         own_server.pause()
         try:
-            async with asyncio.timeout(GIVE_UP):
+            async with asyncio.timeout(30):
                 assert await admitted(quota, who, store, 50) == 50
             await until_shared(quota, shared=False)
             assert at_once(quota, who), "nobody waits for it any more"
@@ -205,7 +205,7 @@ async def test_a_listener_that_never_answers_stops_no_start_and_no_request() -> 
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
         store, who = Store(), publisher(per_day=10)
         quota = SharedQuota(Valkey(url, 0.05), store.usage, lambda: NOW)
-        async with asyncio.timeout(GIVE_UP):
+        async with asyncio.timeout(30):
             await quota.start()
         assert not quota.is_shared
         assert at_once(quota, who)

@@ -19,7 +19,6 @@ from gateway.registry import load
 from publishers.sandbox import MARKER, make_afresh, messages
 from publishers.sandbox.demonstration import abbreviated
 from publishers.sandbox.publishers import describe, generate_keys, generate_publishers, registration, write
-from tests.patience import GIVE_UP
 
 
 def free_port() -> int:
@@ -81,7 +80,7 @@ def test_it_serves_until_interrupted_and_sandbox_json_is_there_when_it_is_ready(
         assert (other.returncode, other.stdout) == (1, "")
         assert f"port {port} cannot be used" in other.stderr and "Traceback" not in other.stderr
         process.send_signal(signal.SIGTERM)
-        assert process.wait(GIVE_UP) == 0
+        assert process.wait(20) == 0
         assert process.stderr is not None and process.stderr.read() == b""
 
 

@@ -13,7 +13,6 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from gateway.server import Protocol, Server, accept_all
-from tests.patience import GIVE_UP, until
 
 HOST = "127.0.0.1"
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -27,7 +26,7 @@ def on_both_loops(scenario: Callable[[], Awaitable[None]]) -> Callable[..., None
     )
     def test(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         async def run() -> None:
-            async with asyncio.timeout(GIVE_UP):
+            async with asyncio.timeout(60):
                 await scenario()
 
         with asyncio.Runner(loop_factory=loop) as runner:
@@ -101,9 +100,15 @@ async def opened(port: int) -> Stream:
     return stream
 
 
+async def until(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):  # less than what a server that waits in vain would take
+        while not fact():  # noqa: ASYNC110 - uvicorn has flags, no events
+            await asyncio.sleep(0.005)
+
+
 async def refused(port: int) -> None:
     """Until nobody is taken any more."""
-    async with asyncio.timeout(GIVE_UP):
+    async with asyncio.timeout(15):
         while True:
             try:
                 _, writer = await asyncio.open_connection(HOST, port)
@@ -115,7 +120,7 @@ async def refused(port: int) -> None:
 
 async def ended(stream: Stream) -> None:
     """The server says that it has nothing more; it does not break the connection off."""
-    async with asyncio.timeout(GIVE_UP):
+    async with asyncio.timeout(15):
         assert await stream[0].read() == b""
     stream[1].close()
     await stream[1].wait_closed()
@@ -223,7 +228,7 @@ async def test_connections_without_a_request_end_but_a_request_that_comes_in_is_
         coming[1].write(b"GET /half HTTP/1.1\r\n")
         await until(lambda: sum(c._coming for c in server._connections) == 1)
         stopping = asyncio.create_task(server.shutdown())
-        async with asyncio.timeout(GIVE_UP):
+        async with asyncio.timeout(15):
             assert await idle[0].read() == b""
         idle[1].write(request("/too-late"))
         coming[1].write(b"Host: x\r\n\r\n")
