@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from bench import valkey
 from gateway.observability import configure_logging
@@ -17,6 +18,12 @@ from gateway.store import Store
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import opened, url
 from tests.valkey_server import started as start_valkey
+
+# how long an example takes is no mark of a test: a busy machine may be slow
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(wrapper=True)
