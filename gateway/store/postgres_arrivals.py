@@ -54,14 +54,14 @@ SELECT s.seq, s.id, o.ready FROM stored s JOIN opened o USING (lane)
 REFERRED = """
 SELECT g.n, m.lane, i.recipient, i.case_id, i.sender
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (distribution_id, publisher_id, n)
-LEFT JOIN messages m USING (distribution_id, publisher_id)
+LEFT JOIN messages m ON m.distribution_id = g.distribution_id AND m.publisher_id IS NOT DISTINCT FROM g.publisher_id
 LEFT JOIN LATERAL (
     SELECT recipient, case_id, sender FROM inbox
-    WHERE publisher_id = g.publisher_id AND distribution_id = g.distribution_id ORDER BY seq LIMIT 1
+    WHERE publisher_id = g.publisher_id AND distribution_id = g.distribution_id ORDER BY seq + 0 LIMIT 1
 ) i ON true
 """
 EARLIER = f"""
-SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = $1 AND publisher_id = $2
+SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = $1 AND publisher_id IS NOT DISTINCT FROM $2
 """  # noqa: S608 - constant
 
 

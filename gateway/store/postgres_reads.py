@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import asyncpg
+
 from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
@@ -14,15 +16,30 @@ INBOX = f"""
 SELECT {rows.ITEM} FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) AS size, row_number() OVER (ORDER BY seq) AS n FROM (
         SELECT seq, octet_length(content) AS size FROM inbox JOIN contents USING (seq)
-        WHERE publisher_id = $1 AND acknowledged_at IS NULL AND seq > $2 ORDER BY seq LIMIT $3
+        WHERE acknowledged_at IS NULL AND (publisher_id, seq) > ($1, $2) AND publisher_id <= $1
+        ORDER BY publisher_id, seq LIMIT $3
     ) waiting
 ) page JOIN inbox i USING (seq) JOIN contents c USING (seq) WHERE n = 1 OR page.size <= {rows.PAGE_BYTES} ORDER BY i.seq
 """  # noqa: S608 - constant
+OLDEST_LOOKED_AT = """
+SELECT seq FROM messages WHERE (publisher_id, seq) < ($1, $2) AND publisher_id >= $1
+ORDER BY publisher_id DESC, seq DESC LIMIT 1 OFFSET $3
+"""
 REPEATED = f"""
 SELECT sent.n, m.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS sent (publisher, distribution, n)
 CROSS JOIN LATERAL (
-    SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = distribution AND publisher_id = publisher LIMIT 1
+    SELECT {rows.RECEIPT}, digest FROM messages
+    WHERE distribution_id = distribution AND publisher_id IS NOT DISTINCT FROM publisher LIMIT 1
 ) m
+"""  # noqa: S608 - constant
+HAS_ITEMS = """
+SELECT 1 FROM inbox WHERE acknowledged_at IS NULL AND (publisher_id, seq) > ($1, $2) AND publisher_id <= $1
+ORDER BY publisher_id, seq LIMIT 1
+"""
+RESOURCES_TOLD = f"""
+SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)
+WHERE i.message_type = 'RC-RI' AND i.case_id = $1 AND i.publisher_id IS NOT DISTINCT FROM $2 AND i.recipient = $3
+ORDER BY i.seq + 0 DESC LIMIT $4
 """  # noqa: S608 - constant
 DEAD_LETTERS = """
 SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail
@@ -81,18 +98,14 @@ async def list_messages(
     scan: int = rows.SCAN,
 ) -> tuple[list[Receipt], str | None]:
     """One page of receipts, newest first; `filters` are columns and the values asked for."""
-    before = rows.seq_before(cursor)
-    oldest_looked_at = await connection.fetchval(
-        "SELECT seq FROM messages WHERE publisher_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
-        publisher_id,
-        before,
-        scan - 1,
-    )
-    last = oldest_looked_at or 0
+    before, last = rows.seq_before(cursor), 0
+    if filters:
+        last = await connection.fetchval(OLDEST_LOOKED_AT, publisher_id, before, scan - 1) or 0
     wanted = "".join(f" AND {column} = ${n}" for n, column in enumerate(filters, 5))
     page = await connection.fetch(
         f"SELECT seq, {rows.RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
-        f" WHERE publisher_id = $1 AND seq < $2 AND seq >= $3{wanted} ORDER BY seq DESC LIMIT $4",
+        f" WHERE (publisher_id, seq) < ($1, $2) AND (publisher_id, seq) >= ($1, $3){wanted}"
+        " ORDER BY publisher_id DESC, seq DESC LIMIT $4",
         publisher_id,
         before,
         last,
@@ -112,15 +125,14 @@ async def inbox(connection: Connection, publisher_id: str, cursor: int, limit: i
 
 async def has_items(connection: Connection, publisher_id: str, cursor: int) -> bool:
     """Whether `inbox` would find something."""
-    statement = "SELECT 1 FROM inbox WHERE publisher_id = $1 AND acknowledged_at IS NULL AND seq > $2 LIMIT 1"
-    return await connection.fetchrow(statement, publisher_id, cursor) is not None
+    return await connection.fetchrow(HAS_ITEMS, publisher_id, cursor) is not None
 
 
 async def inbox_item(connection: Connection, publisher_id: str, item_id: str) -> InboxItem | None:
     """One item of this publisher's."""
     row = await connection.fetchrow(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
-        " WHERE i.seq = $1 AND i.id = $2 AND i.publisher_id = $3",
+        " WHERE i.seq = $1 AND i.id = $2 AND i.publisher_id IS NOT DISTINCT FROM $3",
         rows.seq_of(item_id),
         item_id,
         publisher_id,
@@ -132,15 +144,7 @@ async def resources_told(
     connection: Connection, publisher_id: str, recipient: str, case_id: str, limit: int
 ) -> list[Delivery]:
     """The RC-RI of a case that a recipient was sent, newest first."""
-    found = await connection.fetch(
-        f"SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)"  # noqa: S608 - constant
-        " WHERE i.message_type = 'RC-RI' AND i.case_id = $1 AND i.publisher_id = $2 AND i.recipient = $3"
-        " ORDER BY i.seq DESC LIMIT $4",
-        case_id,
-        publisher_id,
-        recipient,
-        limit,
-    )
+    found = await connection.fetch(RESOURCES_TOLD, case_id, publisher_id, recipient, limit)
     return [rows.inbox_item(row).delivery for row in found]
 
 
@@ -151,12 +155,20 @@ async def dead_letters(connection: Connection, limit: int) -> list[DeadLetter]:
 
 async def usage(connection: Connection, now: float) -> list[tuple[str, str, str, int]]:
     """What was accepted in the current windows."""
-    return rows.usage(await connection.fetch(USAGE, *rows.windows(now)))
+    return rows.usage(await _fetch_by_time(connection, USAGE, *rows.windows(now)))
 
 
 async def urgent_cases(connection: Connection, since: float) -> list[tuple[str, str, float]]:
     """The last urgent message of each case."""
-    return [(row[0], row[1], row[2]) for row in await connection.fetch(URGENT_CASES, since)]
+    return [(row[0], row[1], row[2]) for row in await _fetch_by_time(connection, URGENT_CASES, since)]
+
+
+async def _fetch_by_time(connection: Connection, query: str, *times: float) -> list[asyncpg.Record]:
+    async with connection.transaction():
+        await connection.execute(
+            "SET LOCAL enable_bitmapscan = on"
+        )  # the index over time can be read in no other way
+        return await connection.fetch(query, *times)
 
 
 async def revoked(connection: Connection, since: float) -> list[tuple[str, float]]:

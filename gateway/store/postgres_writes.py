@@ -23,13 +23,14 @@ SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
 WHERE i.publisher_id = $1 AND i.distribution_id = $2 AND i.sender = $3
 """  # noqa: S608 - constant
 WAITING = """
-SELECT 1 FROM inbox WHERE seq = $1 AND id = $2 AND publisher_id = $3 AND acknowledged_at IS NULL FOR UPDATE
+SELECT 1 FROM inbox
+WHERE seq = $1 AND id = $2 AND publisher_id IS NOT DISTINCT FROM $3 AND acknowledged_at IS NULL FOR UPDATE
 """
 TAKE_OUT = (
     "WITH told AS (DELETE FROM events WHERE seq = $1) UPDATE inbox SET acknowledged_at = $2 WHERE seq = $1"
 )
 ANSWERED = """
-SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq
+SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq + 0
 """
 ACKNOWLEDGE = """
 UPDATE messages SET status = 'acknowledged' WHERE seq = $1
