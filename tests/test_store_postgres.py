@@ -16,6 +16,7 @@ from gateway.model import Status, Step
 from gateway.store import Store, open_store
 from gateway.store.memory import LEAVE_OUT, Backlog
 from gateway.store.postgres import PORTION, PostgresStore
+from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import MIGRATIONS, Connection, database_error, open_postgres, plain
 from tests.postgres_server import PostgresServer
 from tests.store_samples import NOW, claimed, delivery, opened, status, submission, timeline
@@ -118,6 +119,15 @@ async def test_a_commit_waits_for_the_disk_whatever_the_servers_default(shared: 
         return await connection.fetchval("SHOW synchronous_commit")
 
     assert await database.write(setting) == await database.change(setting) == "on"
+    await database.close()
+
+
+async def test_a_wake_up_call_waits_for_no_disk(shared: str) -> None:
+    database = await open_postgres(shared)
+    calls = Calls(database, lambda _: None)
+    listener, _ = await calls.listener()
+    assert await listener.fetchval("SHOW synchronous_commit") == "off"
+    calls.hang_up()
     await database.close()
 
 

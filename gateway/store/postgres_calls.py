@@ -32,6 +32,8 @@ class Calls:
         if self._listener is not None and not self._listener.is_closed():
             return self._listener, False
         self._listener = await self._database.connect()
+        # calls and renewed leases live by the moment: what a crash of the server takes of them is made good by the next look
+        await self._listener.execute("SET synchronous_commit = off")
         self._listener.add_termination_listener(lambda _: self._attention.set())
         await self._listener.add_listener(self._channel, self._hear)
         return self._listener, True
