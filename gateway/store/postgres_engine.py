@@ -236,8 +236,8 @@ class PostgresEngine:
             self.marked(mark, outcome)
 
     def marked(self, mark: Mark, marked: Marked) -> None:
-        """What follows from a mark: the message has left, and its lane is free."""
-        if marked.counted and not (marked.moved and mark.next_at is not None):
+        """What follows from a mark: the message has left, unless its answer had taken it out, and its lane is free."""
+        if marked.moved and mark.next_at is None:
             self.backlog.add(-1)
         if marked.ready:
             self.wake_due()

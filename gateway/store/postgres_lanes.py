@@ -58,9 +58,8 @@ class Mark(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """Whether the mark counted, whether the message stands as asked, and whether its lane can be claimed now."""
+    """Whether the message stands as asked, and whether its lane can be claimed now."""
 
-    counted: bool
     moved: bool
     ready: bool
 
@@ -133,9 +132,8 @@ async def mark(connection: Connection, marks: Sequence[Mark]) -> list[Marked]:
     steps = _columns([(m.held.seq, step) for m in marks for step in m.steps])
     claims = [m.held.seq for m in marks], [m.held.lane for m in marks], [m.held.lease for m in marks]
     asked = [str(m.status) for m in marks], [m.next_at for m in marks]
-    found = {row[0]: row for row in await connection.fetch(MARK, *claims, *asked, *steps)}
-    nothing = (None, False, False)
-    return [Marked(m.held.seq in found, *found.get(m.held.seq, nothing)[1:]) for m in marks]
+    found = {row[0]: Marked(*row[1:]) for row in await connection.fetch(MARK, *claims, *asked, *steps)}
+    return [found.get(m.held.seq, Marked(moved=False, ready=False)) for m in marks]
 
 
 async def note(connection: Connection, steps: Sequence[tuple[int, Step]]) -> None:
