@@ -7,18 +7,19 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
-from gateway.model import Status
+from gateway.model import Status, Step
 from gateway.store import Store, open_store, reads
 from gateway.store.database import WRITER_PRAGMAS
 from gateway.store.memory import FreshMessages
 from gateway.store.sqlite import PORTION, SqliteStore
 from tests.patience import GIVE_UP
-from tests.store_samples import NOW, delivery, opened, submission, url
+from tests.store_samples import NOW, delivery, opened, submission, timeline, url
 
 ROOT = Path(__file__).parent.parent
 CHILD = """
@@ -107,6 +108,38 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
         writer(store).execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigurationError, match="schema version 99"):
         await open_store(url(tmp_path), backlog_limit=1, now=NOW)
+
+
+VERSION_1 = """
+CREATE TABLE steps (
+    message INTEGER NOT NULL, number INTEGER NOT NULL, step TEXT NOT NULL, at REAL NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (message, number)
+) WITHOUT ROWID;
+INSERT INTO steps
+    SELECT seq, key + 1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+    FROM messages, json_each('[' || rtrim(timeline, ',') || ']') AS one;
+ALTER TABLE messages DROP COLUMN timeline;
+PRAGMA user_version = 1;
+"""
+
+
+async def test_a_database_of_version_1_is_taken_over_with_its_timelines(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        receipts = [await store.enqueue(submission(number), NOW) for number in range(3)]
+        await store.claim(NOW, 2)
+        for number, receipt in enumerate(receipts[:2]):
+            before = [Step("translated", NOW + number / 7, 'é "\\\n\u2028,]')]
+            await store.mark_forwarded(receipt.id, NOW + number / 3, before=before)
+        known = [await store.get("north", receipt.id) for receipt in receipts]
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+        connection.executescript(VERSION_1)
+    for _ in range(2):
+        async with opened(tmp_path) as store:
+            assert [await store.get("north", receipt.id) for receipt in receipts] == known
+    async with opened(tmp_path) as store:
+        (job,) = await store.claim(NOW, 5)
+        await store.mark_forwarded(job.id, NOW)
+        assert await timeline(store, job.id) == ["received", "forwarded"]
 
 
 async def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 from gateway.errors import ConfigurationError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = 1
+VERSION = 2
+# version 1 had the steps of all timelines in a table of their own
+UPGRADE = """
+ALTER TABLE messages ADD COLUMN timeline TEXT NOT NULL DEFAULT '';
+UPDATE messages SET timeline = coalesce((
+    SELECT group_concat(json_array(step, json(printf('%!.17g', at)), detail) || ',', '')
+    FROM (SELECT * FROM steps WHERE message = messages.seq ORDER BY number)
+), '');
+DROP TABLE steps;
+PRAGMA user_version = 2;
+"""
 # a file made before these were known gets them when it is opened
 LATER = (
     "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'",
@@ -130,6 +140,8 @@ def _require_schema(connection: sqlite3.Connection, path: str) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if version == 0 and tables == 0:
         connection.executescript(f"BEGIN; {SCHEMA.read_text()} COMMIT;")
+    elif version == 1:
+        connection.executescript(f"BEGIN; {UPGRADE} COMMIT;")
     elif version != VERSION:
         raise ConfigurationError(f"{path}: the database has schema version {version}; {VERSION} is expected.")
     for statement in LATER:

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from gateway.model import Delivery, InboxItem, Receipt, Step, Submission
-from gateway.store import rows
+from gateway.store import rows, timeline
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
 
@@ -48,16 +48,14 @@ def message(
     connection: sqlite3.Connection, publisher_id: str, receipt_id: str
 ) -> tuple[Receipt, tuple[Step, ...]] | None:
     """A message of this publisher's and its timeline."""
-    seq = rows.seq_of(receipt_id)
     row = connection.execute(
-        f"SELECT {rows.RECEIPT} FROM messages WHERE seq = ? AND id = ? AND publisher_id = ?",  # noqa: S608 - constant
-        (seq, receipt_id, publisher_id),
+        f"SELECT {rows.RECEIPT}, timeline FROM messages WHERE seq = ? AND id = ? AND publisher_id = ?",  # noqa: S608 - constant
+        (rows.seq_of(receipt_id), receipt_id, publisher_id),
     ).fetchone()
     if row is None:
         return None
     receipt = rows.receipt(row)
-    steps = connection.execute("SELECT step, at, detail FROM steps WHERE message = ? ORDER BY number", (seq,))
-    return receipt, (Step("received", receipt.received_at), *(Step(*step) for step in steps))
+    return receipt, (Step("received", receipt.received_at), *timeline.read(row[-1]))
 
 
 def list_messages(
@@ -149,13 +147,17 @@ def resources_told(
 def dead_letters(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
     """The newest dead letters."""
     found = connection.execute(
-        "SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail"
-        " FROM messages m JOIN steps s ON s.message = m.seq"
-        " AND s.number = (SELECT max(number) FROM steps WHERE message = m.seq AND step = 'dead')"
-        " WHERE m.status = 'dead' ORDER BY m.seq DESC LIMIT ?",
+        "SELECT id, publisher_id, distribution_id, message_type, recipient, received_at, timeline FROM messages"
+        " WHERE status = 'dead' ORDER BY seq DESC LIMIT ?",
         (limit,),
     )
-    return [DeadLetter(*row) for row in found]
+    return [_dead_letter(row) for row in found]
+
+
+def _dead_letter(row: Iterable[Any]) -> DeadLetter:
+    *values, noted = row  # as in DeadLetter, to `received_at`
+    step = next(step for step in reversed(timeline.read(noted)) if step.step == "dead")  # the last time
+    return DeadLetter(*(*values, step.at, step.detail))
 
 
 def usage(connection: sqlite3.Connection, now: float) -> list[tuple[str, str, str, int]]:

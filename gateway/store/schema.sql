@@ -1,4 +1,4 @@
--- The embedded store, version 1. Times are POSIX seconds.
+-- The embedded store, version 2. Times are POSIX seconds.
 -- `seq` is the order of arrival (microseconds since the epoch, strictly growing) and is shared by messages and inbox,
 -- so that one table holds the contents of both. Contents stand apart: a change of status then rewrites a short row.
 
@@ -24,20 +24,12 @@ CREATE TABLE messages (
     position INTEGER NOT NULL,       -- the place in the lane: `seq`, until a replay gives a later one
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL,
-    next_at REAL                     -- when the next attempt is due, NULL = at once
+    next_at REAL,                    -- when the next attempt is due; NULL = at once
+    timeline TEXT NOT NULL           -- see `timeline.py`
 );
 CREATE UNIQUE INDEX messages_by_distribution ON messages (distribution_id, publisher_id);
 CREATE INDEX messages_pending ON messages (position) WHERE status = 'received';
 CREATE INDEX messages_dead ON messages (seq) WHERE status = 'dead';
-
-CREATE TABLE steps (
-    message INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    step TEXT NOT NULL,
-    at REAL NOT NULL,
-    detail TEXT NOT NULL,
-    PRIMARY KEY (message, number)
-) WITHOUT ROWID;
 
 CREATE TABLE inbox (
     seq INTEGER PRIMARY KEY,
@@ -73,4 +65,4 @@ CREATE TABLE probe (
     at REAL NOT NULL
 );
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -7,7 +7,7 @@ import orjson
 
 from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
-from gateway.store import rows
+from gateway.store import rows, timeline
 from gateway.store.arrivals import DETAIL, Arrival, Stored, new, repeated
 from gateway.store.interface import ErasedCase
 from gateway.store.lanes import Entry
@@ -18,7 +18,7 @@ RANK = {
     Status.ACKNOWLEDGED: 3,
 }  # a status only ever rises; others are 2
 INSERT_MESSAGE = (
-    "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'received',0,NULL)"
+    "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'received',0,NULL,'')"
     " ON CONFLICT (distribution_id, publisher_id) DO NOTHING"
 )
 INSERT_ITEM = (
@@ -104,21 +104,13 @@ def advance(
     row = connection.execute("SELECT status FROM messages WHERE seq = ?", (seq,)).fetchone()
     if row is None:
         return False
-    add_steps(connection, seq, steps)
     moves = status == Status.RECEIVED == row[0] or RANK.get(status, 2) > RANK.get(Status(row[0]), 2)
     connection.execute(
-        "UPDATE messages SET status = ?, attempts = attempts + 1, next_at = ? WHERE seq = ?",
-        (status if moves else row[0], next_at, seq),
+        "UPDATE messages SET status = ?, attempts = attempts + 1, next_at = ?, timeline = timeline || ?"
+        " WHERE seq = ?",
+        (status if moves else row[0], next_at, timeline.write(steps), seq),
     )
     return moves
-
-
-def add_steps(connection: sqlite3.Connection, seq: int, steps: Sequence[Step]) -> None:
-    """Note steps at the end of a message's timeline."""
-    connection.executemany(
-        "INSERT INTO steps SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4 FROM steps WHERE message = ?1",
-        [(seq, step.step, step.at, step.detail[:DETAIL]) for step in steps],
-    )
 
 
 def acknowledge_message(
@@ -126,29 +118,26 @@ def acknowledge_message(
 ) -> list[str]:
     """Mark the messages of this sender that this recipient answered; their ids. The same answer is noted once."""
     found = connection.execute(
-        "SELECT seq, id FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?",
+        "SELECT seq, id, timeline FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?",
         (distribution_id, recipient, sender),
     ).fetchall()
-    for seq, _ in found:
-        noted = connection.execute(
-            "SELECT 1 FROM steps WHERE message = ? AND step = ? AND detail = ?",
-            (seq, step.step, step.detail[:DETAIL]),
-        ).fetchone()
-        if noted is None:
-            add_steps(connection, seq, [step])
-            connection.execute("UPDATE messages SET status = 'acknowledged' WHERE seq = ?", (seq,))
-    return [public_id for _, public_id in found]
+    told = step.step, step.detail[:DETAIL]
+    for seq, _, noted in found:
+        if told not in {(one.step, one.detail) for one in timeline.read(noted)}:
+            connection.execute(
+                "UPDATE messages SET status = 'acknowledged', timeline = timeline || ? WHERE seq = ?",
+                (timeline.write([step]), seq),
+            )
+    return [public_id for _, public_id, _ in found]
 
 
 def give_up_forwarded(connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step) -> None:
     """Give the forwarded message of this sender the step as its status."""
-    found = connection.execute(
-        "UPDATE messages SET status = ? WHERE distribution_id = ? AND sender = ? AND status = 'forwarded'"
-        " RETURNING seq",
-        (step.step, distribution_id, sender),
-    ).fetchall()
-    for (seq,) in found:
-        add_steps(connection, seq, [step])
+    connection.execute(
+        "UPDATE messages SET status = ?, timeline = timeline || ?"
+        " WHERE distribution_id = ? AND sender = ? AND status = 'forwarded'",
+        (step.step, timeline.write([step]), distribution_id, sender),
+    )
 
 
 def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery) -> InboxItem:
@@ -178,11 +167,11 @@ def _note_losses(connection: sqlite3.Connection, delivery: Delivery) -> None:
     """Tell the sender, if its message lies here too, what its recipient was not told."""
     step = rows.delivered(delivery)
     if step is not None:
-        key = (delivery.distribution_id, delivery.recipient, delivery.sender)
-        for (seq,) in connection.execute(
-            "SELECT seq FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?", key
-        ).fetchall():
-            add_steps(connection, seq, [step])
+        connection.execute(
+            "UPDATE messages SET timeline = timeline || ?"
+            " WHERE distribution_id = ? AND recipient = ? AND sender = ?",
+            (timeline.write([step]), delivery.distribution_id, delivery.recipient, delivery.sender),
+        )
 
 
 def acknowledge_item(
@@ -208,17 +197,17 @@ def acknowledge_item(
 
 def replay(connection: sqlite3.Connection, positions: dict[str, int], now: float) -> list[Entry]:
     """Put the dead letters among these ids back, at the given positions; their entries."""
-    entries = []
+    entries, step = [], timeline.write([Step("replayed", now)])
     for public_id, position in positions.items():
         seq = rows.seq_of(public_id)
         row = connection.execute(
-            "UPDATE messages SET status = 'received', position = ?, attempts = 0, next_at = NULL"
+            "UPDATE messages SET status = 'received', position = ?, attempts = 0, next_at = NULL,"
+            " timeline = timeline || ?"
             " WHERE seq = ? AND id = ? AND status = 'dead' AND seq IN (SELECT seq FROM contents WHERE seq = ?)"
             " RETURNING lane, publisher_id, urgent",
-            (position, seq, public_id, seq),
+            (position, step, seq, public_id, seq),
         ).fetchone()
         if row is not None:
-            add_steps(connection, seq, [Step("replayed", now)])
             entries.append(Entry(public_id, position, row[0], row[1], bool(row[2])))
     return entries
 

@@ -1,0 +1,21 @@
+"""A message's timeline as the embedded store keeps it, in the message's own row.
+
+Each step is a JSON array of its name, time and detail with a comma after it: one is added by appending, none is ever changed.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+
+from gateway.model import Step
+from gateway.store.arrivals import DETAIL
+
+
+def write(steps: Iterable[Step]) -> str:
+    """What to append for these steps."""
+    return "".join(f"{orjson.dumps((s.step, s.at, s.detail[:DETAIL])).decode()}," for s in steps)
+
+
+def read(text: str) -> tuple[Step, ...]:
+    """The steps of a whole timeline, in their order."""
+    return tuple(Step(*one) for one in orjson.loads(f"[{text[:-1]}]"))
