@@ -25,7 +25,7 @@ SELECT t.urgent_lane, m.lane, t.lease, m.seq, m.id, m.attempts, c.content IS NOT
 FROM lease_lanes($1, $2, $3, $4, $5, $6, $7) AS t
 CROSS JOIN LATERAL (SELECT (t.message).*) m CROSS JOIN LATERAL (SELECT t.content) c
 """  # noqa: S608 - constant
-MARK = "SELECT seq, moved, ready FROM mark_claims($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+MARK = "SELECT seq, moved, ready FROM settle_claims($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 MINE = "SELECT lane FROM lanes WHERE lane = ANY($2::text[]) AND lease = ANY($1::bigint[]) ORDER BY lane FOR UPDATE"
 RENEW = f"""
 UPDATE lanes SET leased_until = statement_timestamp() + $3 * interval '1 second' WHERE lane IN ({MINE})
