@@ -165,9 +165,8 @@ async def urgent_cases(connection: Connection, since: float) -> list[tuple[str, 
 
 async def _fetch_by_time(connection: Connection, query: str, *times: float) -> list[asyncpg.Record]:
     async with connection.transaction():
-        await connection.execute(
-            "SET LOCAL enable_bitmapscan = on"
-        )  # the index over time can be read in no other way
+        # the index over time can be read in no other way
+        await connection.execute("SET LOCAL enable_bitmapscan = on")
         return await connection.fetch(query, *times)
 
 

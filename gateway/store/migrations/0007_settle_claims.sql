@@ -1,8 +1,10 @@
 -- `mark_claims` of migration 5, which replicas of the version before call, written so that a lane is found by its name
 -- whatever plan is made: while little was known of the tables, the lanes that are leased, or ready, could all be read for
--- each mark. What came of claims, each by its message, lane and lease: nothing where the lane has another lease by now. A
--- retry (asked and standing 'received') is due at its `retry_at`. Gives those that counted, whether each stands as asked,
--- and whether its lane can be claimed.
+-- each mark.
+--
+-- What came of claims, each by its message, lane and lease: nothing where the lane has another lease by now. A retry (asked
+-- and standing 'received') is due at its `retry_at`. Gives those that counted, whether each stands as asked, and whether its
+-- lane can be claimed.
 CREATE FUNCTION settle_claims(
     seqs bigint[], names text[], leases bigint[], asked text[], retry_at double precision[],
     step_messages bigint[], step_names text[], step_times double precision[], step_details text[]
