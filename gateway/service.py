@@ -168,8 +168,8 @@ def reload(runtime: Runtime) -> None:
 
 def settle_memory() -> None:
     """Call once when all is loaded: what lives for ever is not looked at again by the garbage collector. It comes for few
-    new values at a time, so that it stops everyone for some 1 ms and not for 12, and seldom for older ones: of those of a
-    request none is left by then. And a store's thread that comes back from the disk gets its turn soon: Python would let
+    new values at a time, so that it stops everyone for some 1 ms and not for 12, and seldom for older ones: few of those of
+    a request are left by then. And a store's thread that comes back from the disk gets its turn soon: Python would let
     it wait for up to 5 ms, several times a message.
     """
     gc.collect()
