@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,7 +14,10 @@ from gateway.edge import Edge
 from gateway.edxl import xml_writer
 from gateway.errors import CoreOutage
 from gateway.model import Limits
-from tests.house import BASE, PUBLISHERS, House, case, publisher
+from schemas.examples import minimal
+from schemas.fields import table
+from tests.house import BASE, NOW, PUBLISHERS, House, case, publisher
+from tests.strategies import enveloped
 
 PATIENT: dict[str, Any] = {
     "patientId": "fr.health.samu440.patient.DRFR154402632800017.1",
@@ -24,7 +28,7 @@ Act = Callable[[House], Awaitable[httpx.Response]]
 CLIENTS = (
     *PUBLISHERS,
     publisher("reader", ("fr.health.samu111",), ("fr.health.samu111",), scopes=("inbox.read",)),
-    publisher("strict", ("fr.health.samu222",), ("fr.health.samu222",), strict_codes=True),
+    publisher("strict", ("fr.fire.nexsis.sdis22",), ("fr.fire.nexsis.sdis22",), strict_codes=True),
     publisher("narrow", ("fr.health.samu333",), ("fr.health.samu333",), message_types=("RC-REF",)),
     publisher(
         "small", ("fr.health.samu555",), ("fr.health.samu555",), limits=Limits(per_minute=1, reserve=0)
@@ -78,6 +82,14 @@ def sent_by(client_id: str, document: dict[str, Any]) -> dict[str, Any]:
         orjson.dumps(document).replace(b"fr.health.samu440", client_id.encode())
     )
     return changed
+
+
+def shared_case(fact: str) -> dict[str, Any]:
+    """An RC-EDA with a code of its list of facts, or with another: that list is known completely."""
+    content = minimal(table("RC-EDA", "v3").root)
+    content["qualification"]["whatsHappen"] = {"code": fact, "label": "x"}
+    sent = datetime.fromtimestamp(NOW, UTC)
+    return enveloped("createCase", content, sender="fr.fire.nexsis.sdis22", internal_id="1", sent=sent)
 
 
 async def reused(house: House) -> httpx.Response:
@@ -199,19 +211,7 @@ EXAMPLES = (
     Example(
         "A code that its list lacks, for a client whose codes are judged strictly",
         "`whatsHappen.code` is `C99.99.99`; for other clients this is a warning, and the message is accepted",
-        body(
-            sent_by(
-                "fr.health.samu222",
-                case(
-                    1,
-                    qualification={
-                        "whatsHappen": {"code": "C99.99.99", "label": "x"},
-                        "details": {"priority": "P2"},
-                    },
-                ),
-            ),
-            "strict",
-        ),
+        body(shared_case("C99.99.99"), "strict"),
     ),
     Example("Two content items", "`content` holds the message twice", body(twice(case(1)))),
     Example(

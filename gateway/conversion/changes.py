@@ -145,7 +145,10 @@ def _code(source: Side, target: Side, here: Field, there: Field) -> Change | Non
 
 
 def _label(source: Side, target: Side) -> Change | None:
-    """A label goes with its code: where another code stands there, it is that code's."""
+    """A label goes with its code: where another code stands there, it is that code's, as far as it is known.
+
+    Where the code stays, the label stays the sender's: another list may call the same code otherwise.
+    """
     beside = [
         Side(s.message_type, s.version, (*s.leaf[:-1], "code"), s.shape, s.codec).field
         for s in (source, target)
@@ -156,12 +159,24 @@ def _label(source: Side, target: Side) -> Change | None:
     changed = _code(source, target, here, there) if _known(here) else None
     if changed is None:
         return None
-    labels = codes.labels(there.list or there.codes) if codes.exists(there.list or there.codes) else {}
+    labels = _labels(target, there)
 
     def label(value: Any, holder: JsonObject) -> tuple[Any, str]:
         code, reason = changed(holder.get("code"), holder)
         if code is GONE:
             return GONE, UNKNOWN_CODE
-        return (labels.get(code, value), OTHER_LABEL) if reason else (value, "")
+        if not reason or code == holder.get("code") or code not in labels:
+            return value, ""
+        return labels[code], OTHER_LABEL
 
     return label
+
+
+def _labels(side: Side, field: Field) -> Mapping[str, str]:
+    """The known labels of a field's codes. A list of the field table's own may number otherwise: v1 numbers some of `fait` so."""
+    name = field.list or field.codes
+    labels = codes.labels(name) if codes.exists(name) else {}
+    if name not in table(side.message_type, side.version).lists:
+        return labels
+    same = correspondences((side.version, name), ("v2", name), _known(field), frozenset(labels))
+    return {code: labels[to.code] for code, to in same.items() if to.equivalence == "equivalent"}
