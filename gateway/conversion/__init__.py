@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import edxl, validation
-from gateway.conversion import cisu, codes, fills, rules
+from gateway.conversion import cisu, code_map, codes, fills, rules
 from gateway.conversion.cisu import other_type
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
@@ -86,5 +86,5 @@ def check() -> list[str]:
     try:
         fills.rules()
     except ConfigurationError as error:
-        return [*codes.check(), str(error), *rules.check()]
-    return [*codes.check(), *rules.check()]
+        return [*codes.check(), *code_map.check(), str(error), *rules.check()]
+    return [*codes.check(), *code_map.check(), *rules.check()]
