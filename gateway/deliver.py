@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import answers, edxl, intake, outcome, validation
+from gateway.answer_reading import answer_in
 from gateway.body import read_body
 from gateway.conversion import HEALTH, Converted, convert, other_type
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, JsonObject, Message, Publisher, Status, Submission
+from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
 from gateway.observability import DELIVERED, log
 from gateway.pace import DELIVERY
 from gateway.quota.urgency import URGENT_PRIORITIES
@@ -25,7 +26,6 @@ SCOPE = "core.deliver"
 OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
 TOLD = 20  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
-EXPIRED = frozenset({400, 500})  # Hub Santé: expired before routing, or in the recipient's queue
 
 
 async def process_message(runtime: Runtime, request: Request) -> Response:
@@ -45,10 +45,9 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     except Refused as refusal:
         await tell_the_sender(runtime, message, refusal)
         raise
+    answer, status = answer_in(message), message.envelope.distribution_status
     for one in (delivery, *further):  # their ids tell what is there already when the core comes again
-        await runtime.store.deposit(one, runtime.now())  # 503
-    if message.message_type in facts.REFERENCES:
-        await note_answer(runtime, message)
+        await runtime.store.deposit(replace(one, distribution_status=status), runtime.now(), answer)  # 503
     return delivered(runtime, delivery)
 
 
@@ -147,7 +146,9 @@ async def tell_the_sender(runtime: Runtime, message: Message, refusal: Refused) 
     if message.message_type in facts.REFERENCES:
         return  # an answer is never answered
     now, envelope = runtime.now(), message.envelope
-    about = answers.Correspondence(answers.HUB_ID, envelope.sender_id, envelope.distribution_id)
+    about = answers.Correspondence(
+        answers.HUB_ID, envelope.sender_id, envelope.distribution_id, envelope.distribution_status
+    )
     cause = "; ".join(issue.diagnostics for issue in refusal.issues)
     document = answers.error(about, now, (600, "MESSAGE_CONVERSION_ERROR"), cause)
     body = edxl.encode(document, edxl.JSON, message.model_version).content
@@ -160,19 +161,6 @@ async def tell_the_sender(runtime: Runtime, message: Message, refusal: Refused) 
     log.error(
         "message_undeliverable", distribution_id=envelope.distribution_id, message_type=message.message_type
     )
-
-
-async def note_answer(runtime: Runtime, answer: Message) -> None:
-    """Note with the message that is answered: what its recipient said, or that the Hub could not deliver it."""
-    envelope, answered, now = answer.envelope, facts.refers_to(answer), runtime.now()
-    detail = f"{answer.message_type} {envelope.distribution_id}"
-    if envelope.sender_id != answers.HUB_ID:
-        await runtime.store.mark_acknowledged(answered, envelope.sender_id, envelope.address, now, detail)
-        return
-    code = answer.body.get("errorCode")
-    number = code.get("statusCode") if isinstance(code, dict) else None
-    status = Status.EXPIRED if number in EXPIRED else Status.REJECTED
-    await runtime.store.mark_undelivered(answered, envelope.address, status, now, f"{detail} ({number})")
 
 
 def delivered(runtime: Runtime, delivery: Delivery) -> Response:

@@ -149,7 +149,9 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
     publisher = registry.recipient_publisher(stored.sender) or registry.by_id(stored.publisher_id)
     if publisher is None:
         return None
-    about = answers.Correspondence(way.policy.hub_id, stored.sender, stored.distribution_id)
+    about = answers.Correspondence(
+        way.policy.hub_id, stored.sender, stored.distribution_id, distribution_status(stored)
+    )
     document = answers.error(about, way.now(), hub, cause)
     content_type = edxl.FORMATS[publisher.format]
     written = edxl.encode(document, content_type, publisher.model_version)
@@ -168,3 +170,12 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
         written.lost,
         notify=bool(publisher.webhook),
     )
+
+
+def distribution_status(stored: Submission) -> str:
+    """The distributionStatus of a stored message: the RS-ERROR about an Exercise is an Exercise."""
+    try:
+        message = intake.decode(stored.body, stored.media_type, stored.model_version)
+    except Exception:  # noqa: BLE001 - the defect for which it is given up may be in the decoder
+        return answers.ACTUAL
+    return message.envelope.distribution_status

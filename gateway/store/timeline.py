@@ -9,6 +9,7 @@ import orjson
 
 from gateway.model import Step
 from gateway.store.arrivals import DETAIL
+from gateway.store.rows import CAUSES
 
 
 def write(steps: Iterable[Step]) -> str:
@@ -19,3 +20,8 @@ def write(steps: Iterable[Step]) -> str:
 def read(text: str) -> tuple[Step, ...]:
     """The steps of a whole timeline, in their order."""
     return tuple(Step(*one) for one in orjson.loads(f"[{text[:-1]}]"))
+
+
+def last_cause(text: str) -> str:
+    """The detail of the last step that has a cause, "" where there is none."""
+    return next((one.detail for one in reversed(read(text)) if one.step in CAUSES), "")

@@ -1,0 +1,328 @@
+"""Answers by HTTP: what a recipient says reaches the sender as what it is, and so does what the message became."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway import answers, edxl, translation
+from gateway.answer_reading import answer_in
+from gateway.edxl import json_codec
+from gateway.errors import CoreRejected
+from gateway.model import Message, Publisher, Status
+from tests.house import NOW, PUBLISHERS, House, case, house, publisher
+from tests.patience import until, until_told
+
+SAMU440, SAMU750 = "fr.health.samu440", "fr.health.samu750"
+JsonObject = dict[str, Any]
+
+
+def speaking(version: str) -> tuple[Publisher, ...]:
+    """A sender of model v3 and a recipient of another."""
+    return PUBLISHERS[0], publisher("peer", (SAMU750,), (SAMU750,), model_version=version)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path) as running:
+        yield running
+
+
+async def delivered(gateway: House, document: JsonObject | None = None) -> tuple[str, str]:
+    """The location of a message that was sent and delivered, and the id of the recipient's item."""
+    before = len(gateway.core.bundles)
+    receipt = await gateway.send(document or case(1))
+    assert receipt.status_code == 202, receipt.text
+    location = receipt.headers["location"]
+    await until_told(lambda: told(gateway, location), lambda one: one["status"] == "forwarded")
+    answer = await gateway.deliver(gateway.core.bundles[before])
+    assert answer.status_code == 200, answer.text
+    return location, (await gateway.inbox("peer"))[-1]["id"]
+
+
+async def told(gateway: House, location: str, client: str = "lrm") -> JsonObject:
+    answer = await gateway.client.get(location, headers=await gateway.token(client))
+    assert answer.status_code == 200, answer.text
+    found: JsonObject = answer.json()
+    return found
+
+
+async def acknowledge(gateway: House, item: str, wish: JsonObject | None) -> JsonObject:
+    """An ack; the RC-REF that it sends, if it is a new one, goes through the core to the sender."""
+    before, headers = len(gateway.core.bundles), await gateway.token("peer")
+    known = (await gateway.runtime.store.inbox_item("peer", item) or pytest.fail("no such item")).reference
+    body = b"" if wish is None else orjson.dumps(wish)
+    answer = await gateway.client.post(f"/v1/inbox/{item}/ack", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    done: JsonObject = answer.json()
+    if done["reference"] not in {None, known}:
+        (bundle,) = await until(lambda: gateway.core.bundles[before:])
+        assert (await gateway.deliver(bundle)).status_code == 200
+    assert len(gateway.core.bundles) - before == (done["reference"] not in {None, known})
+    return done
+
+
+async def references(gateway: House) -> list[Message]:
+    """What the sender finds in its inbox, oldest first."""
+    return [json_codec.message(item["content"], "v3") for item in await gateway.inbox("lrm")]
+
+
+def bundle_of(document: JsonObject, version: str = "v3") -> JsonObject:
+    return translation.to_fhir(json_codec.message(document, version))
+
+
+# what an answer says
+
+
+def said(body: JsonObject, kind: str = "RC-REF", sender: str = SAMU750) -> Status | None:
+    """What the message becomes by an answer."""
+    about = answers.Correspondence(sender, SAMU440, "fr.health.samu440_1")
+    if kind == "RC-REF":
+        document = answers.reference(about, NOW)
+        document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["reference"].update(body)
+    else:
+        document = answers.error(about, NOW, (body["number"], "X"), "cause")
+    found = answer_in(json_codec.message(document, "v3"))
+    assert found is not None and found.refused == (found.status == Status.REFUSED)
+    return found.status
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, Status.ACKNOWLEDGED),
+        ({"refused": False}, Status.ACKNOWLEDGED),
+        ({"step": "RECU"}, Status.ACKNOWLEDGED),
+        ({"step": "INTEGRE"}, Status.ACKNOWLEDGED),
+        ({"step": "CONSULTE"}, Status.ACKNOWLEDGED),
+        ({"step": "SUPPRIME"}, None),
+        ({"step": "SUPPRIME", "refused": True}, Status.REFUSED),
+        ({"step": "ERREUR"}, Status.REFUSED),
+        ({"step": "ERREUR", "refused": False}, Status.REFUSED),
+        ({"refused": True}, Status.REFUSED),
+        ({"step": "RECU", "refused": True}, Status.REFUSED),
+    ],
+)
+def test_what_a_reference_says(body: JsonObject, expected: Status | None) -> None:
+    assert said(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "sender", "expected"),
+    [
+        (703, SAMU750, Status.REFUSED),
+        (500, SAMU750, Status.REFUSED),
+        (500, answers.HUB_ID, Status.EXPIRED),
+        (400, answers.HUB_ID, Status.EXPIRED),
+        (501, answers.HUB_ID, Status.REJECTED),
+        (600, answers.HUB_ID, Status.REJECTED),
+    ],
+)
+def test_what_an_error_says(number: int, sender: str, expected: Status) -> None:
+    assert said({"number": number}, "RS-ERROR", sender) == expected
+
+
+def test_what_is_no_answer_says_nothing() -> None:
+    assert answer_in(json_codec.message(case(1), "v3")) is None
+
+
+# what the sender is told
+
+
+async def test_the_latest_answer_wins(gateway: House) -> None:
+    location, item = await delivered(gateway)
+    before = await told(gateway, location)
+    assert "answer" not in before
+    assert (before["sender"], before["recipient"], before["caseId"]) == (SAMU440, SAMU750, case(1)["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["createCaseHealth"]["caseId"])  # fmt: skip
+    assert (before["attempts"], before["lastCause"]) == (1, None)
+    await acknowledge(gateway, item, None)
+    assert (await told(gateway, location))["status"] == "acknowledged"
+    await acknowledge(gateway, item, {"step": "ERREUR"})
+    refused = await told(gateway, location)
+    assert refused["status"] == "refused"
+    assert refused["answer"] == {"step": "ERREUR", "refused": True, "errorDistributionID": None}
+    page = (await gateway.client.get("/v1/messages?status=refused", headers=await gateway.token())).json()
+    assert [one["id"] for one in page["items"]] == [refused["id"]]
+    assert page["items"][0]["answer"] == refused["answer"]
+    await acknowledge(gateway, item, {"step": "INTEGRE"})
+    last = await told(gateway, location)
+    assert last["status"] == "acknowledged"
+    assert last["answer"] == {"step": "INTEGRE", "refused": False, "errorDistributionID": None}
+    ids = [message.envelope.distribution_id for message in await references(gateway)]
+    assert len(set(ids)) == 3
+    steps = [(one["step"], one["detail"]) for one in last["timeline"] if one["step"] not in {"received", "translated", "forwarded"}]  # fmt: skip
+    assert steps == [
+        ("acknowledged", f"RC-REF {ids[0]}; step RECU"),
+        ("refused", f"RC-REF {ids[1]}; step ERREUR; refused"),
+        ("acknowledged", f"RC-REF {ids[2]}; step INTEGRE"),
+    ]
+
+
+async def test_a_recipient_s_own_error_refuses(gateway: House) -> None:
+    location, _ = await delivered(gateway)
+    about = answers.Correspondence(SAMU750, SAMU440, "fr.health.samu440_1")
+    error = answers.error(about, NOW, (703, "UNKNOWN_SENDER"), "Not known here.")
+    reference = answers.reference(about, NOW, "ERREUR", refused=True)
+    body = reference["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["reference"]
+    body["errorDistributionID"] = error["distributionID"]
+    assert (await gateway.deliver(bundle_of(error))).status_code == 200
+    first = await told(gateway, location)
+    assert first["status"] == "refused"
+    assert first["answer"] == {"step": None, "refused": True, "errorDistributionID": error["distributionID"]}
+    assert first["timeline"][-1]["detail"] == f"RS-ERROR {error['distributionID']} (703)"
+    assert (await gateway.deliver(bundle_of(reference))).status_code == 200
+    second = await told(gateway, location)
+    assert second["answer"] == {"step": "ERREUR", "refused": True, "errorDistributionID": error["distributionID"]}  # fmt: skip
+    assert second["timeline"][-1]["detail"].endswith(
+        f"; step ERREUR; refused; errorDistributionID {error['distributionID']}"
+    )
+
+
+async def test_an_answer_of_somebody_else_changes_nothing(gateway: House) -> None:
+    location, _ = await delivered(gateway)
+    about = answers.Correspondence("fr.health.samu690", SAMU440, "fr.health.samu440_1")
+    for document in (answers.reference(about, NOW, "INTEGRE"), answers.error(about, NOW, (703, "X"), "no")):
+        assert (await gateway.deliver(bundle_of(document))).status_code == 200
+    assert (await told(gateway, location))["status"] == "forwarded"
+
+
+# what an ack sends
+
+
+async def test_an_ack_without_a_body_says_recu(gateway: House) -> None:
+    _, item = await delivered(gateway)
+    await acknowledge(gateway, item, None)
+    (message,) = await references(gateway)
+    assert message.body == {"distributionID": "fr.health.samu440_1", "step": "RECU"}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("wish", "expected", "status"),
+    [
+        (None, {}, "acknowledged"),
+        ({"step": "INTEGRE"}, {}, "acknowledged"),
+        ({"step": "INTEGRE", "refused": False}, {"refused": False}, "acknowledged"),
+        ({"refused": True}, {"refused": True}, "refused"),
+        ({"step": "ERREUR"}, {"refused": True}, "refused"),
+        ({"step": "ERREUR", "refused": False}, {"refused": True}, "refused"),
+        ({"step": "SUPPRIME", "refused": True}, {"refused": True}, "refused"),
+    ],
+)
+async def test_an_older_version_refuses_too(
+    tmp_path: Path, version: str, wish: JsonObject | None, expected: JsonObject, status: str
+) -> None:
+    async with house(tmp_path, speaking(version)) as gateway:
+        location, item = await delivered(gateway)
+        await acknowledge(gateway, item, wish)
+        (message,) = await references(gateway)
+        assert message.body == {"distributionID": "fr.health.samu440_1", **expected}
+        assert (await told(gateway, location))["status"] == status
+
+
+async def test_an_older_version_cannot_say_that_a_file_was_deleted(tmp_path: Path) -> None:
+    async with house(tmp_path, speaking("v2")) as gateway:
+        _, item = await delivered(gateway)
+        path, headers = f"/v1/inbox/{item}/ack", await gateway.token("peer")
+        answer = await gateway.client.post(path, json={"step": "SUPPRIME"}, headers=headers)
+        assert answer.status_code == 400 and "SUPPRIME" in answer.text
+        assert len(await gateway.inbox("peer")) == 1
+        await acknowledge(gateway, item, {"step": "SUPPRIME", "reference": False})
+
+
+@pytest.mark.parametrize(
+    ("version", "wishes", "sent"),
+    [
+        ("v3", ["", "RECU", "INTEGRE", "RECU", "INTEGRE", "CONSULTE", "INTEGRE"], ["RECU", "INTEGRE", "CONSULTE"]),
+        ("v3", ["INTEGRE", "RECU", "ERREUR", "SUPPRIME"], ["INTEGRE", "SUPPRIME"]),
+        ("v3", ["ERREUR", "INTEGRE", "ERREUR"], ["ERREUR", "INTEGRE"]),
+        ("v2", ["RECU", "INTEGRE", "ERREUR", "ERREUR", "INTEGRE"], [None, None]),
+    ],
+)  # fmt: skip
+async def test_a_later_step_sends_one_more(
+    tmp_path: Path, version: str, wishes: list[str], sent: list[str | None]
+) -> None:
+    async with house(tmp_path, speaking(version)) as gateway:
+        _, item = await delivered(gateway)
+        named = []
+        for wish in wishes:
+            gateway.clock.now += 1
+            done = await acknowledge(gateway, item, {"step": wish} if wish else None)
+            named.append(done["reference"])
+        messages = await references(gateway)
+        assert [message.body.get("step") for message in messages] == sent
+        assert list(dict.fromkeys(named)) == [message.envelope.distribution_id for message in messages]
+        again = await acknowledge(gateway, item, {"reference": False})
+        assert again["reference"] == named[-1]
+
+
+async def test_what_was_taken_out_without_an_answer_is_not_answered_later(gateway: House) -> None:
+    location, item = await delivered(gateway)
+    assert (await acknowledge(gateway, item, {"reference": False}))["reference"] is None
+    assert (await acknowledge(gateway, item, {"step": "INTEGRE"}))["reference"] is None
+    assert (await told(gateway, location))["status"] == "forwarded"
+
+
+# exercises
+
+
+def exercise(number: int = 1, **changes: Any) -> JsonObject:
+    document = {**case(number, **changes), "distributionStatus": "Exercise"}
+    document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["status"] = "Exercise"
+    return document
+
+
+def stati(message: Message) -> tuple[str, Any]:
+    return message.envelope.distribution_status, message.header.get("status")
+
+
+async def test_the_answer_to_an_exercise_is_an_exercise(gateway: House) -> None:
+    for number, document in enumerate((exercise(0), case(1))):
+        _, item = await delivered(gateway, document)
+        await acknowledge(gateway, item, None)
+        expected = "Actual" if number else "Exercise"
+        assert stati((await references(gateway))[-1]) == (expected, expected)
+
+
+async def test_a_later_answer_to_an_exercise_is_one_after_its_content_is_erased(gateway: House) -> None:
+    _, item = await delivered(gateway, exercise())
+    await acknowledge(gateway, item, None)
+    assert await gateway.runtime.store.erase(NOW + 60)
+    await acknowledge(gateway, item, {"step": "INTEGRE"})
+    assert [stati(message) for message in await references(gateway)] == [("Exercise", "Exercise")] * 2
+
+
+async def test_the_core_s_refusal_of_an_exercise_is_an_exercise(gateway: House) -> None:
+    issue = {"severity": "error", "code": "invalid"}
+    gateway.core.trouble = [CoreRejected(422, {"resourceType": "OperationOutcome", "issue": [issue]})]
+    await gateway.send(exercise())
+    (error,) = await until_told(lambda: references(gateway), bool)
+    assert stati(error) == ("Exercise", None)
+
+
+async def test_the_error_for_an_exercise_that_cannot_be_delivered_is_an_exercise(tmp_path: Path) -> None:
+    engaged = {
+        "caseId": "fr.health.samu440.DRFR1",
+        "resource": [{"vehicleType": "SMUR.VLM", "team": {"medicalLevel": "MED"}}],
+    }
+    document = exercise()
+    inner = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    del inner["createCaseHealth"]
+    inner["resourcesEngagement"] = engaged
+    async with house(tmp_path, speaking("v1")) as gateway:  # v1 has no RS-ER
+        await gateway.send(document)
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        assert (await gateway.deliver(bundle)).status_code == 422
+        (_, error) = await until(lambda: gateway.core.bundles[1:] and gateway.core.bundles)
+        assert translation.from_fhir(error)["distributionStatus"] == "Exercise"
+
+
+def test_the_same_answer_has_the_same_id_and_each_step_its_own() -> None:
+    about = answers.Correspondence(SAMU750, SAMU440, "x")
+    given = [(None, None), ("RECU", None), ("INTEGRE", None), ("ERREUR", True), (None, True)]
+    ids = [answers.reference(about, NOW, *one)["distributionID"] for one in given]
+    assert len(set(ids)) == len(given)
+    assert ids == [answers.reference(about, NOW + 9, *one)["distributionID"] for one in given]
+    assert edxl.encode(answers.reference(about, NOW, "RECU"), edxl.XML, "v3").lost == ()
