@@ -16,24 +16,36 @@ HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub
 ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
 
 
-def require(runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float) -> None:
-    """Raise Refused with all issues (400 403 410 422) where one of them is an error."""
+def require(
+    runtime: Runtime,
+    publisher: Publisher,
+    message: Message,
+    media_type: str,
+    now: float,
+    known: tuple[Issue, ...] = (),
+) -> None:
+    """Raise Refused with all issues (400 403 410 422) where one of them is an error. `known` are those that the store found."""
     strict = _is_strict(runtime, publisher)
     if validation.accepts(message, strict_codes=strict) and not any(
-        _beyond(runtime, publisher, message, now)
+        (*known, *_beyond(runtime, publisher, message, now))
     ):
         return
-    found = issues(runtime, publisher, message, media_type, now)
+    found = issues(runtime, publisher, message, media_type, now, known)
     if any(issue.severity == "error" for issue in found):
         raise Refused(*found)
 
 
 def issues(
-    runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float
+    runtime: Runtime,
+    publisher: Publisher,
+    message: Message,
+    media_type: str,
+    now: float,
+    known: tuple[Issue, ...] = (),
 ) -> tuple[Issue, ...]:
     """All that speaks against the message, warnings too, with pointers into the sender's own format."""
     strict = _is_strict(runtime, publisher)
-    beyond = reference.about(_beyond(runtime, publisher, message, now), message.model_version)
+    beyond = reference.about((*known, *_beyond(runtime, publisher, message, now)), message.model_version)
     found = (*beyond, *validation.judge(message, strict_codes=strict))
     if media_type != edxl.XML:
         return found

@@ -60,7 +60,7 @@ class ErrorKind(Enum):
         "forbidden",
         "never",
         (200, "SENDER_INCONSISTENCY"),
-        "senderID is not one of this publisher's",
+        "senderID is not one of this publisher's, or not the recipient of what it answers",
     )
     UNCERTIFIED = Kind(
         "not-certified",

@@ -9,7 +9,7 @@ import httpx
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from gateway import outcome
+from gateway import answers, outcome
 from gateway.edge import Edge
 from gateway.edxl import xml_writer
 from gateway.errors import CoreOutage
@@ -117,6 +117,12 @@ async def failing_room(_house: House) -> httpx.Response:
     transport = httpx.ASGITransport(Edge(room, lambda _publisher: [], outcome.DEFAULT_BASE))
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         return await client.post("/v1/messages")
+
+
+async def forged_answer(house: House) -> httpx.Response:
+    await house.send(case(1))
+    about = answers.Correspondence("fr.health.samu222", "fr.health.samu440", "fr.health.samu440_1")
+    return await house.send(answers.reference(about, house.clock(), "INTEGRE"), "strict")
 
 
 def twice(document: dict[str, Any]) -> dict[str, Any]:
@@ -247,6 +253,11 @@ EXAMPLES = (
         "The gateway takes nothing now", f"`GATEWAY_BACKLOG_LIMIT` is {BACKLOG}, and the core is away", full_backlog
     ),
     Example("A defect of the gateway", "nothing: the request was good", failing_room),
+    Example(
+        "An answer to a message that was for another",
+        "an RC-REF of `fr.health.samu222` about a message that was sent to `fr.health.samu750`",
+        forged_answer,
+    ),
     Example(
         "Not certified for this type and version",
         "nothing, but `GATEWAY_REQUIRE_CERTIFICATION` is true, and no report stands in the client's registration",

@@ -326,3 +326,110 @@ def test_the_same_answer_has_the_same_id_and_each_step_its_own() -> None:
     assert len(set(ids)) == len(given)
     assert ids == [answers.reference(about, NOW + 9, *one)["distributionID"] for one in given]
     assert edxl.encode(answers.reference(about, NOW, "RECU"), edxl.XML, "v3").lost == ()
+
+
+# forged answers
+
+SAMU690 = "fr.health.samu690"
+OTHERS = (
+    *PUBLISHERS,
+    publisher("other", (SAMU690,), (SAMU690,)),
+)
+
+
+def answering(refers_to: str, kind: str = "RC-REF", sender: str = SAMU690) -> JsonObject:
+    about = answers.Correspondence(sender, SAMU440, refers_to)
+    if kind == "RC-REF":
+        return answers.reference(about, NOW, "INTEGRE")
+    return answers.error(about, NOW, (703, "UNKNOWN_SENDER"), "Not known here.")
+
+
+async def validated(
+    gateway: House, body: bytes, client: str, media_type: str = edxl.JSON
+) -> list[JsonObject]:
+    headers = {"Content-Type": media_type, **await gateway.token(client)}
+    answer = await gateway.client.post("/v1/messages/$validate", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: list[JsonObject] = answer.json()["issue"]
+    return found
+
+
+def hub_code(issue: JsonObject) -> str:
+    return str(issue["details"]["coding"][1]["code"])
+
+
+@pytest.mark.parametrize("kind", ["RC-REF", "RS-ERROR"])
+@pytest.mark.parametrize("named", ["fr.health.samu440_1", "fr.health.samu440_1-2", "fr.health.samu440_1-17"])
+async def test_only_the_recipient_answers(tmp_path: Path, kind: str, named: str) -> None:
+    async with house(tmp_path, OTHERS) as gateway:
+        location, _ = await delivered(gateway)
+        forged = answering(named, kind)
+        refused = await gateway.send(forged, "other")
+        assert refused.status_code == 403, refused.text
+        (issue,) = refused.json()["issue"]
+        assert hub_code(issue) == "200" and SAMU750 not in issue["diagnostics"]
+        assert issue["expression"][0].endswith(f".{'reference.distributionID' if kind == 'RC-REF' else 'error.referencedDistributionID'}")  # fmt: skip
+        (same,) = await validated(gateway, orjson.dumps(forged), "other")
+        assert same == issue
+        assert (await told(gateway, location))["status"] == "forwarded"
+        real = answering(named, kind, SAMU750)
+        assert (await gateway.send(real, "peer")).status_code == 202
+        assert [issue["severity"] for issue in await validated(gateway, orjson.dumps(real), "peer")] == ["information"]  # fmt: skip
+
+
+async def test_a_publisher_of_several_ids_answers_by_the_right_one(tmp_path: Path) -> None:
+    both = publisher("peer", (SAMU690, SAMU750), (SAMU690, SAMU750))
+    async with house(tmp_path, (PUBLISHERS[0], both)) as gateway:
+        await delivered(gateway)
+        assert (await gateway.send(answering("fr.health.samu440_1"), "peer")).status_code == 403
+        real = answering("fr.health.samu440_1", sender=SAMU750)
+        assert (await gateway.send(real, "peer")).status_code == 202
+
+
+async def test_an_answer_to_what_is_not_known_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    async with house(tmp_path, OTHERS) as gateway:
+        await delivered(gateway)
+        for named in ("fr.health.samu440_7", "fr.health.samu440_1-1", "fr.health.samu440_1-02"):
+            (warning,) = await validated(gateway, orjson.dumps(answering(named)), "other")
+            assert (warning["severity"], hub_code(warning)) == ("warning", "200")
+        assert (await gateway.send(answering("fr.health.samu440_7"), "other")).status_code == 202
+
+
+async def test_ids_are_unique_for_one_sender_only(tmp_path: Path) -> None:
+    """Another's message of the same id is not the one that is answered."""
+    async with house(tmp_path, OTHERS) as gateway:
+        await delivered(gateway)
+        about = answers.Correspondence(SAMU690, "fr.fire.nexsis.sdisZ", "fr.health.samu440_1")
+        assert (await gateway.send(answers.reference(about, NOW), "other")).status_code == 202
+
+
+async def test_a_message_from_elsewhere_is_known_by_the_inbox_that_it_is_in(tmp_path: Path) -> None:
+    async with house(tmp_path, OTHERS) as gateway:
+        bundle = bundle_of(case(1))  # of a sender that this gateway does not serve
+        assert (await gateway.deliver(bundle)).status_code == 200
+        assert (await gateway.send(answering("fr.health.samu440_1"), "other")).status_code == 403
+        assert (
+            await gateway.send(answering("fr.health.samu440_1", sender=SAMU750), "peer")
+        ).status_code == 202
+
+
+async def test_a_forged_answer_is_refused_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+    async with house(tmp_path, OTHERS) as gateway:
+        await delivered(gateway)
+        wrong = answering("fr.health.samu440_1")
+        wrong["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["reference"]["step"] = "GONE"
+        refused = await gateway.send(wrong, "other")
+        codes = [issue["details"]["coding"][0]["code"] for issue in refused.json()["issue"]]
+        assert refused.status_code == 403 and codes == ["sender-inconsistent", "invalid-message"]
+        body = edxl.encode(answering("fr.health.samu440_1"), edxl.XML, "v3").content
+        (issue,) = await validated(gateway, body, "other", edxl.XML)
+        pointer = next(e["valueString"] for e in issue["extension"] if e["url"].endswith("/pointer"))
+        assert pointer.endswith("/contentXML/embeddedXMLContent/message/reference/distributionID")
+
+
+async def test_a_repeat_of_an_answer_is_never_refused(tmp_path: Path) -> None:
+    async with house(tmp_path, OTHERS) as gateway:
+        early = answering("fr.health.samu440_1")
+        assert (await gateway.send(early, "other")).status_code == 202
+        await gateway.send(case(1))
+        assert (await gateway.send(early, "other")).status_code == 200

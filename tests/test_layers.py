@@ -32,7 +32,7 @@ FLOORS = [
     ["gateway.oauth2", "gateway.store", "gateway.core", "gateway.site", "gateway.shared_quota"],
     ["gateway.webhooks"],
     ["gateway.runtime", "gateway.versions", "gateway.desk"],
-    ["gateway.acceptance", "gateway.replicas"],
+    ["gateway.acceptance", "gateway.answer_check", "gateway.replicas"],
     [
         "gateway.receive",
         "gateway.forward",
