@@ -17,7 +17,7 @@ from gateway.conversion import HEALTH, Converted, convert, other_type
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import Delivery, JsonObject, Message, Publisher, Submission
-from gateway.observability import DELIVERED, log
+from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.pace import DELIVERY
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
@@ -48,6 +48,8 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     answer, status = answer_in(message), message.envelope.distribution_status
     for one in (delivery, *further):  # their ids tell what is there already when the core comes again
         await runtime.store.deposit(replace(one, distribution_status=status), runtime.now(), answer)  # 503
+    if answer is not None:
+        ANSWERS.labels(answer.status or "answered").inc()
     return delivered(runtime, delivery)
 
 

@@ -24,6 +24,12 @@ FORWARD_SECONDS = Histogram("gateway_forward_seconds", "One forward attempt, in 
 DELIVERED = Counter(
     "gateway_delivered", "Messages put into an inbox", ["publisher", "message_type"], registry=METRICS
 )
+ANSWERS = Counter(
+    "gateway_answers",
+    "Answers delivered (RC-REF, RS-ERROR) by the status that they give the answered message",
+    ["status"],
+    registry=METRICS,
+)
 BACKLOG = Gauge("gateway_backlog", "Messages that wait to be forwarded", registry=METRICS)
 OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits longest", registry=METRICS)
 CORE_UP = Gauge(

@@ -190,6 +190,19 @@ def test_the_last_word_is_the_last_new_answer(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("given_status", "expected"),
+    [(Status.REFUSED, "refused"), (Status.ACKNOWLEDGED, "acknowledged"), (None, "")],
+)
+async def test_a_webhook_s_event_says_what_an_answer_says(
+    store: Store, given_status: Status | None, expected: str
+) -> None:
+    await store.deposit(delivery(1, notify=True), NOW, answer(status=given_status))
+    await store.deposit(delivery(2, notify=True), NOW)
+    events = await store.events.claim(NOW, 10, 60.0, {})
+    assert [event.answer_status for event in events] == [expected, ""]
+
+
 # what a recipient cannot be given
 
 

@@ -116,6 +116,7 @@ ALTER TABLE messages DROP COLUMN not_applicable;
 ALTER TABLE inbox DROP COLUMN distribution_status;
 ALTER TABLE inbox DROP COLUMN reference;
 ALTER TABLE inbox DROP COLUMN reference_rank;
+ALTER TABLE inbox DROP COLUMN answer_status;
 PRAGMA user_version = 2;
 """
 VERSION_1 = f"""

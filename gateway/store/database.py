@@ -28,6 +28,7 @@ ALTER TABLE messages ADD COLUMN not_applicable TEXT NOT NULL DEFAULT '';
 ALTER TABLE inbox ADD COLUMN distribution_status TEXT NOT NULL DEFAULT 'Actual';
 ALTER TABLE inbox ADD COLUMN reference TEXT NOT NULL DEFAULT '';
 ALTER TABLE inbox ADD COLUMN reference_rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inbox ADD COLUMN answer_status TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = 3;
 """,
 }

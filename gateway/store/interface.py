@@ -47,6 +47,7 @@ class Event:
     received_at: float
     attempts: int  # before this one
     disabled_url: str = ""
+    answer_status: str = ""  # of an RC-REF or RS-ERROR: the status that it gives the message that it answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway.store.postgres_database import Connection, plain
 from gateway.store.postgres_lanes import Held, Mark, Marked
 
 PUT = """
-SELECT seq, id FROM put_into_inbox_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+SELECT seq, id FROM put_into_inbox_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 KEPT = f"""
 SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
@@ -107,13 +107,14 @@ class Ended(NamedTuple):
     answered: bool
 
 
-async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
-    """Keep a delivery; the first item where it was kept before. One statement, but for that case."""
+async def deposit(connection: Connection, delivery: Delivery, answer: Answer | None = None) -> InboxItem:
+    """Keep a delivery, which may be an answer; the first item where it was kept before. One statement, but for that case."""
     d, step = delivery, rows.delivered(delivery)
     row = await connection.fetchrow(
         PUT, secrets.token_hex(8), d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type,
         d.model_version, d.content_type, d.case_id, d.refers_to, d.received_at, orjson.dumps(d.loss).decode(), d.content,
         d.notify, step and step.step, step and plain(step.detail[:DETAIL]), d.distribution_status,
+        rows.answer_status(answer),
     )  # fmt: skip
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
@@ -167,7 +168,7 @@ class Answered(NamedTuple):
 async def deposit_answer(connection: Connection, delivery: Delivery, answer: Answer, now: float) -> Answered:
     """Note an answer with the messages that it is about, and keep the delivery that it is."""
     left = await note_answer(connection, answer, now)  # first: lanes are locked before inboxes
-    return Answered(await deposit(connection, delivery), left)
+    return Answered(await deposit(connection, delivery, answer), left)
 
 
 async def note_answer(connection: Connection, answer: Answer, now: float) -> int:

@@ -100,6 +100,11 @@ def answer_text(answer: Answer) -> str:
     return orjson.dumps(told).decode()
 
 
+def answer_status(answer: Answer | None) -> str:
+    """What a store keeps of an answer with the item that it is."""
+    return "" if answer is None or answer.status is None else answer.status
+
+
 def answer_step(answer: Answer, now: float) -> Step:
     """The step of the answered message's timeline: its new status, or `answered` where that stays."""
     return Step(answer.status or "answered", now, answer.detail)

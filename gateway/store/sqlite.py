@@ -213,7 +213,7 @@ class SqliteStore:
 
         def write(connection: sqlite3.Connection) -> tuple[InboxItem, list[str]]:
             answered = [] if answer is None else writes.note_answer(connection, answer, now)
-            return writes.deposit(connection, seq, item_id, delivery), answered
+            return writes.deposit(connection, seq, item_id, delivery, answer), answered
 
         def settle(outcome: tuple[InboxItem, list[str]]) -> None:
             self._engine.delivered(delivery)

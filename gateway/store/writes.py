@@ -23,7 +23,7 @@ INSERT_MESSAGE = (
     " ON CONFLICT (distribution_id, publisher_id) DO NOTHING"
 )
 INSERT_ITEM = (
-    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,'',0)"
+    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,'',0,?)"
     " ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING"
 )
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
@@ -182,13 +182,15 @@ def refuse_delivery(
     return [public_id for (public_id,) in found], stored
 
 
-def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery) -> InboxItem:
-    """Keep a delivery under a number and an id; the first item where it was kept before."""
+def deposit(
+    connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery, answer: Answer | None = None
+) -> InboxItem:
+    """Keep a delivery, which may be an answer, under a number and an id; the first item where it was kept before."""
     d = delivery
     loss = orjson.dumps(d.loss).decode()
     values = (
         seq, item_id, d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type, d.model_version,
-        d.content_type, d.case_id, d.refers_to, d.received_at, loss, d.distribution_status,
+        d.content_type, d.case_id, d.refers_to, d.received_at, loss, d.distribution_status, rows.answer_status(answer),
     )  # fmt: skip
     count = connection.execute(INSERT_ITEM, values).rowcount
     if count:
