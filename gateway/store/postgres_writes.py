@@ -235,6 +235,8 @@ async def refuse_delivery(
     connection: Connection, distribution_id: str, sender: str, step: Step, error: Submission | None
 ) -> Refusal:
     """Make the message of this sender a dead letter and store the RS-ERROR about it."""
+    # first: an RS-ERROR's lane is that of its sender, whose name sorts before every case's, and lanes are locked in order
+    outcomes = await arrive(connection, [Incoming(error, spent=False)]) if error else []
     found = await connection.fetch(SENT, distribution_id, sender)
     leases = await _hold(connection, found)
     dead = [row for row in found if await connection.fetchrow(DIE, row[0])]
@@ -243,7 +245,6 @@ async def refuse_delivery(
     )
     await postgres_lanes.note(connection, [(row[0], step) for row in dead])
     left = await _leave(connection, dead, leases)
-    outcomes = await arrive(connection, [Incoming(error, spent=False)]) if error else []
     # refused is an RS-ERROR whose id is taken: by the one of an earlier delivery
     return Refusal(left, next((one for one in outcomes if isinstance(one, Outcome)), None))
 

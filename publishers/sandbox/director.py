@@ -125,6 +125,8 @@ class Director:
 def lost_error(message: Message, now: float) -> Bundle:
     """The RS-ERROR that tells a sender that its message expired in a queue, as a Bundle to be delivered."""
     asked = message.envelope
-    about = answers.Correspondence(answers.HUB_ID, asked.sender_id, asked.distribution_id)
+    about = answers.Correspondence(
+        answers.HUB_ID, asked.sender_id, asked.distribution_id, asked.distribution_status
+    )
     document = edxl.message(answers.error(about, now, LOST, LOST_CAUSE), "v3")
     return canonical.read(orjson.dumps(translation.to_fhir(document)))
