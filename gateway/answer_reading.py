@@ -1,7 +1,7 @@
 """What an RC-REF or RS-ERROR says about the message that it answers. Pure."""
 
-from gateway import answers
 from gateway.edxl import facts
+from gateway.hub import HUB_ID
 from gateway.model import Answer, Message, Status
 
 UNDELIVERED = frozenset({400, 500})  # Hub Santé: expired before routing, or in the recipient's queue
@@ -37,7 +37,7 @@ def _error(message: Message) -> Answer:
     number = code.get("statusCode") if isinstance(code, dict) else None
     own_id = message.envelope.distribution_id
     detail = f"RS-ERROR {own_id} ({str(number)[:20]})"
-    if message.envelope.sender_id == answers.HUB_ID:
+    if message.envelope.sender_id == HUB_ID:
         status = Status.EXPIRED if number in UNDELIVERED else Status.REJECTED
         return _answer(message, status, detail)
     return _answer(message, Status.REFUSED, detail, error=own_id)

@@ -9,7 +9,6 @@ LIFE = 86_400.0  # seconds until an answer expires: the Hub Santé's own time to
 LANGUAGE = "fr-FR"
 HAVE_STEP = frozenset({"v3"})  # the model versions whose RC-REF has `step`
 ACTUAL = "Actual"  # distributionStatus
-HUB_ID = "fr.health.hub"  # who signs the gateway's own messages
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import orjson
 from gateway import answers, edxl, intake, translation
 from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, Untranslatable
+from gateway.hub import HUB_ID
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
 from gateway.pace import FORWARD, Pace
@@ -33,7 +34,7 @@ class ForwardPolicy:
     concurrency: int = 32
     retry_base: float = 0.5
     retry_max: float = 60.0
-    hub_id: str = answers.HUB_ID
+    hub_id: str = HUB_ID
 
     @property
     def most(self) -> int:

@@ -94,9 +94,8 @@ class Publisher:
     strict_codes: bool = False
     secret_sha256: str = ""  # hex digest of the client secret, "" = none
     jwks: JsonObject | None = None  # public keys for private_key_jwt
-    cisu: str = (
-        "direct"  # what the other side (health, fire) sends: as it is, or "convert": in the types of its own
-    )
+    # "direct": the software of this health actor reads the fire services' types (RC-EDA, RC-RI) itself
+    cisu: str = "convert"
     certification: Certification | None = None
     webhook: str = ""  # the URL that is told of new inbox items, "" = none
 

@@ -11,6 +11,7 @@ from gateway import answers, edxl, translation
 from gateway.answer_reading import answer_in
 from gateway.edxl import json_codec
 from gateway.errors import CoreRejected
+from gateway.hub import HUB_ID
 from gateway.model import Message, Publisher, Status
 from tests.house import NOW, PUBLISHERS, House, case, house, publisher
 from tests.patience import until, until_told
@@ -114,10 +115,10 @@ def test_what_a_reference_says(body: JsonObject, expected: Status | None) -> Non
     [
         (703, SAMU750, Status.REFUSED),
         (500, SAMU750, Status.REFUSED),
-        (500, answers.HUB_ID, Status.EXPIRED),
-        (400, answers.HUB_ID, Status.EXPIRED),
-        (501, answers.HUB_ID, Status.REJECTED),
-        (600, answers.HUB_ID, Status.REJECTED),
+        (500, HUB_ID, Status.EXPIRED),
+        (400, HUB_ID, Status.EXPIRED),
+        (501, HUB_ID, Status.REJECTED),
+        (600, HUB_ID, Status.REJECTED),
     ],
 )
 def test_what_an_error_says(number: int, sender: str, expected: Status) -> None:

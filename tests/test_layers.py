@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["schemas"],
-    ["gateway.model", "gateway.errors", "gateway.headers"],
-    ["gateway.reference"],
+    ["gateway.model", "gateway.errors", "gateway.headers", "gateway.hub"],
+    ["gateway.reference", "gateway.perimeter"],
     [
         "gateway.edxl",
         "gateway.validation",
@@ -32,7 +32,7 @@ FLOORS = [
     ["gateway.oauth2", "gateway.store", "gateway.core", "gateway.site", "gateway.shared_quota"],
     ["gateway.webhooks"],
     ["gateway.runtime", "gateway.versions", "gateway.desk"],
-    ["gateway.acceptance", "gateway.answer_check", "gateway.replicas"],
+    ["gateway.acceptance", "gateway.answer_check", "gateway.replicas", "gateway.undeliverable"],
     [
         "gateway.receive",
         "gateway.forward",

@@ -2,15 +2,21 @@
 
 import csv
 from collections import Counter
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
+import orjson
 import pytest
 
+from gateway import edxl
 from gateway.conversion.code_map import crossed
 from gateway.conversion.code_map_file import by_field, sections
 from gateway.model import JsonObject
 from schemas import codes
+from tests.house import house
+from tests.test_conversion import INNER as PREFIX
+from tests.test_conversion_cisu import FIRE_CASE, HEALTH_CASE, message
 
 FILE = (
     Path(__file__).parents[1].parent
@@ -78,3 +84,33 @@ def test_every_label_of_a_list_that_is_known_in_part_is_the_official_one() -> No
         if not codes.complete(source):
             for code, label in codes.labels(source).items():
                 assert label in said[name, version, code]
+
+
+async def test_every_row_goes_through_translate(tmp_path: Path) -> None:
+    """Over HTTP: the code of each row in a whole message of its side becomes the code and label of the row."""
+    async with house(tmp_path) as gateway:
+        tokens = {to: await gateway.token("fire" if to else "lrm") for to in (True, False)}
+        for name, received, code, label, _, target, target_label in rows():
+            to_health = received == CISU
+            body = deepcopy(FIRE_CASE if to_health else HEALTH_CASE)
+            coded: JsonObject = {"code": code, "label": label}
+            body["qualification"][name] = [coded] if name == "riskThreat" else coded
+            source = message("RC-EDA" if to_health else "RS-EDA", body)
+            answer = await gateway.client.post(
+                f"/v1/messages/$translate?to={'RS-EDA' if to_health else 'RC-EDA'}",
+                content=orjson.dumps(source.document),
+                headers={"Content-Type": "application/json", **tokens[to_health]},
+            )
+            assert answer.status_code == 200, answer.text
+            made = edxl.message(answer.json()["content"], "v3").body["qualification"]
+            found = made.get(name)
+            wanted: JsonObject = {"code": target, "label": target_label}
+            if not target and name == "whatsHappen" and not to_health:
+                assert found["code"] == "C11.06.00"  # RC-EDA must have one
+            else:
+                assert found == (([wanted] if name == "riskThreat" else wanted) if target else None), code
+            place = f"qualification.{name}" + ("[0]" if name == "riskThreat" else "")
+            paths = [loss["path"] for loss in answer.json()["loss"]]
+            assert [path for path in paths if path.startswith(f"{PREFIX}{source.root_key}.{place}.")] or (
+                wanted == coded
+            )
