@@ -77,11 +77,11 @@ def test_where_the_code_stays_the_label_stays_the_senders(kind: str, source: str
     assert [loss for loss in made.lost if "qualification" in loss["path"]] == []
 
 
-def test_a_code_that_a_version_numbers_otherwise_does_not_get_the_label_of_its_number() -> None:
+def test_a_code_that_a_version_numbers_otherwise_keeps_the_sender_s_label() -> None:
     # C02.16.09 has C02.16.00 above it, which is C02.15.00 in v1; C02.15.00 of v2 is "Agression ou violence"
     odd = {"code": "C02.16.09", "label": "Jeux dangereux en ligne"}
     said = qualification(convert(message("RS-EDA", "v3", whatsHappen=odd), "v1").message)
-    assert said["whatsHappen"] == {"code": "C02.15.00", "label": "Autre atteinte aux personnes"}
+    assert said["whatsHappen"] == {"code": "C02.15.00", "label": "Jeux dangereux en ligne"}
 
 
 def test_where_the_label_of_the_code_is_not_known_it_stays_the_senders() -> None:

@@ -25,7 +25,6 @@ Change = Callable[[Any, JsonObject], tuple[Any, str]]
 
 UNKNOWN_CODE = "the version has no such code, nor one that is wider"
 OTHER_TEXT = "the version has a number here, this is none"
-OTHER_LABEL = "the label is that of the code that stands there"
 REASONS = {
     "wider": "the version has no such code; the one that stands there is wider",
     "narrower": "the version has no such code; the one that stands there is narrower",
@@ -145,38 +144,22 @@ def _code(source: Side, target: Side, here: Field, there: Field) -> Change | Non
 
 
 def _label(source: Side, target: Side) -> Change | None:
-    """A label goes with its code: where another code stands there, it is that code's, as far as it is known.
+    """A label is the sender's and stays, also beside a wider code: there it is the only word of what was meant.
 
-    Where the code stays, the label stays the sender's: another list may call the same code otherwise.
+    It goes where its code goes: nothing is left to label.
     """
-    beside = [
+    here, there = (
         Side(s.message_type, s.version, (*s.leaf[:-1], "code"), s.shape, s.codec).field
         for s in (source, target)
-    ]
-    here, there = beside
+    )
     if here is None or there is None:
         return None
     changed = _code(source, target, here, there) if _known(here) else None
     if changed is None:
         return None
-    labels = _labels(target, there)
 
     def label(value: Any, holder: JsonObject) -> tuple[Any, str]:
-        code, reason = changed(holder.get("code"), holder)
-        if code is GONE:
-            return GONE, UNKNOWN_CODE
-        if not reason or code == holder.get("code") or code not in labels:
-            return value, ""
-        return labels[code], OTHER_LABEL
+        code, _ = changed(holder.get("code"), holder)
+        return (GONE, UNKNOWN_CODE) if code is GONE else (value, "")
 
     return label
-
-
-def _labels(side: Side, field: Field) -> Mapping[str, str]:
-    """The known labels of a field's codes. A list of the field table's own may number otherwise: v1 numbers some of `fait` so."""
-    name = field.list or field.codes
-    labels = codes.labels(name) if codes.exists(name) else {}
-    if name not in table(side.message_type, side.version).lists:
-        return labels
-    same = correspondences((side.version, name), ("v2", name), _known(field), frozenset(labels))
-    return {code: labels[to.code] for code, to in same.items() if to.equivalence == "equivalent"}
