@@ -145,8 +145,8 @@ EXPECTED = {
     "duplicate": Expected("acknowledged", [ACCEPTED], [None, 200]),
     "outage": Expected("acknowledged", [ACCEPTED], [None, 200]),
     "flaky": Expected("acknowledged", [ACCEPTED], None),
-    "version-v2": Expected("acknowledged", [("RC-REF", None, None)], [200]),
-    "version-v1": Expected("acknowledged", [("RC-REF", None, None)], [200]),
+    "version-v2": Expected("acknowledged", [("RC-REF", None, False)], [200]),
+    "version-v1": Expected("acknowledged", [("RC-REF", None, False)], [200]),
 }
 CONTROLS = {"quota", "gateway-key-rotation", "client-key-rotation", "clock-ahead", "clock-behind"}
 
