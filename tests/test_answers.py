@@ -14,6 +14,7 @@ from gateway.edxl import json_codec
 from gateway.errors import CoreRejected, NotApplicable
 from gateway.hub import HUB_ID, derived_id
 from gateway.model import Message, Publisher, Status
+from gateway.observability import METRICS
 from tests.house import NOW, PUBLISHERS, House, case, house, publisher
 from tests.patience import until, until_told
 
@@ -169,7 +170,9 @@ async def test_a_recipient_s_own_error_refuses(gateway: House) -> None:
     reference = answers.reference(about, NOW, "ERREUR", refused=True)
     body = reference["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["reference"]
     body["errorDistributionID"] = error["distributionID"]
+    counted = METRICS.get_sample_value("gateway_answers_total", {"status": "refused"}) or 0.0
     assert (await gateway.deliver(bundle_of(error))).status_code == 200
+    assert METRICS.get_sample_value("gateway_answers_total", {"status": "refused"}) == counted + 1
     first = await told(gateway, location)
     assert first["status"] == "refused"
     assert first["answer"] == {"step": None, "refused": True, "errorDistributionID": error["distributionID"]}

@@ -264,6 +264,20 @@ async def test_what_cannot_be_delivered_before_the_attempt_has_ended_stays_dead(
     assert store.backlog() == 1
 
 
+async def test_what_cannot_be_delivered_waits_for_no_retry(store: Store) -> None:
+    """The core has it, but its answer was lost: the message waits for another attempt, and is not to be sent any more."""
+    receipt = await store.enqueue(submission(1, case_id="c"), NOW)
+    second = await store.enqueue(submission(2, case_id="c"), NOW)
+    await claimed(store)
+    await store.mark_retry(receipt.id, NOW, NOW + 50, "ReadTimeout")
+    await store.refuse_delivery(ID, SENDER, NOW, "no type", None)
+    assert await status(store, receipt.id) == Status.DEAD
+    assert await claimed(store) == [second.id]
+    assert store.backlog() == 1
+    assert await store.replay([receipt.id], NOW) == 1
+    assert store.backlog() == 2
+
+
 @pytest.mark.parametrize("last", [Status.ACKNOWLEDGED, Status.REFUSED])
 async def test_an_answered_message_is_no_dead_letter(store: Store, last: Status) -> None:
     receipt_id = await forwarded(store)

@@ -321,6 +321,8 @@ async def step(store: Store, held: list[str], what: str, number: int, flag: bool
             await store.reject(pick, NOW, Status.DEAD, "", None)
         case "replay":
             await store.replay([letter.id for letter in await store.dead_letters(2)], NOW)
+        case "refuse":
+            await store.refuse_delivery(f"fr.health.samu440_{at // 2}", "fr.health.samu440", NOW, "", None)
         case "answer":
             sent = f"fr.health.samu440_{at // 2}"
             await answered(store, answer(refers_to=sent))
@@ -329,7 +331,7 @@ async def step(store: Store, held: list[str], what: str, number: int, flag: bool
 @given(
     plan=st.lists(
         st.tuples(
-            st.sampled_from(["come", "claim", "forward", "retry", "die", "replay", "answer"]),
+            st.sampled_from(["come", "claim", "forward", "retry", "die", "replay", "answer", "refuse"]),
             st.integers(0, 3),
             st.booleans(),
         ),
