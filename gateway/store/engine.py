@@ -164,14 +164,28 @@ class Engine:
 
     def claim(self, now: float, limit: int, ordinary: int) -> list[Entry]:
         """Up to `limit` due messages, at most one a lane, up to `ordinary` of them from ordinary lanes."""
+        self._look_at_the_clock(now)
+        entries = self._lanes.claim(now, limit, ordinary)
+        self._wake()
+        return entries
+
+    def claim_probe(self, now: float, *, new_first: bool) -> list[Entry]:
+        """One due message or none, for a probe."""
+        self._look_at_the_clock(now)
+        entry = self._lanes.claim_probe(now, new_first=new_first)
+        self._wake()
+        return [] if entry is None else [entry]
+
+    def _look_at_the_clock(self, now: float) -> None:
         self._due.clear()
         self._urgent_came.clear()
         if now < self._claimed_at - STEP_BACK:
             self._lanes.end_waits()
         self._claimed_at = now
-        entries = self._lanes.claim(now, limit, ordinary)
-        self._wake()
-        return entries
+
+    def failing(self) -> tuple[int, int | None]:
+        """How many messages failed again and again, and the number of the oldest of them."""
+        return self._lanes.failing()
 
     async def contents(self, entries: Sequence[Entry]) -> dict[str, Submission]:
         """The messages of claimed entries, from memory or read back."""

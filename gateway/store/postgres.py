@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gateway.errors import GatewayError, Refused
 from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
-from gateway.store import postgres_reads, postgres_writes
+from gateway.store import attempts, postgres_reads, postgres_writes
 from gateway.store.batches import unavailable
 from gateway.store.interface import DeadLetter, ErasedCase
 from gateway.store.postgres_arrivals import Incoming
@@ -101,6 +101,14 @@ class PostgresStore:
     async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
         taken = await self._engine.claim(now, limit, limit if ordinary is None else ordinary)
+        return await self._claimed(taken, now)
+
+    async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
+        """One due message for a probe."""
+        claimed = await self._claimed(await self._engine.claim_probe(now, new_first=new_first), now)
+        return claimed[0] if claimed else None
+
+    async def _claimed(self, taken: list[tuple[Outgoing, bool]], now: float) -> list[Outgoing]:
         try:
             for job, complete in taken:
                 if not complete:
@@ -130,7 +138,7 @@ class PostgresStore:
         """The attempt failed; the next is due at `next_at`. Nothing where another replica has taken the message over."""
         held = self._engine.held(receipt_id)
         if held is not None:
-            steps = (*before, Step("retry", now, detail))
+            steps = (*before, attempts.numbered(Step(attempts.RETRY, now, detail), held.attempts + 1))
             marked = await self._engine.mark(Mark(held, Status.RECEIVED, steps, next_at))
             if marked.moved:
                 self._engine.wake_later(next_at - now + WAKE_MARGIN)
@@ -178,6 +186,11 @@ class PostgresStore:
         """How long the oldest of them has waited, in seconds."""
         oldest = self._engine.backlog.oldest
         return 0.0 if oldest is None else max(0.0, now - oldest)
+
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages failed again and again, and how long the oldest of them has waited, in all replicas."""
+        count, oldest = self._engine.failing
+        return count, 0.0 if oldest is None else max(0.0, now - oldest)
 
     # dead letters
 

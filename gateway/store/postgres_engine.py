@@ -21,7 +21,7 @@ from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import Connection, Postgres, database_error
-from gateway.store.postgres_lanes import Held, Mark, Marked, Turns
+from gateway.store.postgres_lanes import Held, Mark, Marked, Taken, Turns
 
 LEASE = 15.0  # seconds until others take over what a dead replica had under way
 RENEWALS = 40  # leases after which a message is taken from whoever forgot it
@@ -45,6 +45,7 @@ class PostgresEngine:
             lambda sent: self.ask(postgres_reads.find_receipts, sent)
         )
         self.backlog = Backlog()
+        self.failing: tuple[int, float | None] = 0, None  # of all replicas, as last counted
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
@@ -130,6 +131,23 @@ class PostgresEngine:
 
     async def claim(self, now: float, limit: int, ordinary: int) -> list[tuple[Outgoing, bool]]:
         """Due messages, at most one a lane of all replicas, and whether their contents are there."""
+        await self._begin_claim()
+        taken = await self.database.write(
+            lambda c: postgres_lanes.claim(c, self._turns, now, (limit, ordinary), self._lease)
+        )
+        if len(taken) == limit:
+            self._due.set()
+        return self._hold(taken)
+
+    async def claim_probe(self, now: float, *, new_first: bool) -> list[tuple[Outgoing, bool]]:
+        """One due message or none, for a probe, and whether its content is there."""
+        await self._begin_claim()
+        taken = await self.database.write(
+            lambda c: postgres_lanes.claim_probe(c, self._turns, now, self._lease, new_first=new_first)
+        )
+        return self._hold(taken)
+
+    async def _begin_claim(self) -> None:
         self._require_open()
         self._due.clear()
         self._urgent_came.clear()
@@ -137,12 +155,10 @@ class PostgresEngine:
         if loop.time() >= self._take_over_at:
             await self.database.write(postgres_lanes.take_over)
             self._take_over_at = loop.time() + self._lease / 3
-        taken = await self.database.write(
-            lambda c: postgres_lanes.claim(c, self._turns, now, (limit, ordinary), self._lease)
-        )
-        self._held.update((one.job.id, (one.held, loop.time())) for one in taken)
-        if len(taken) == limit:
-            self._due.set()
+
+    def _hold(self, taken: Sequence[Taken]) -> list[tuple[Outgoing, bool]]:
+        now = asyncio.get_running_loop().time()
+        self._held.update((one.job.id, (one.held, now)) for one in taken)
         return [(one.job, one.complete) for one in taken]
 
     async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`
@@ -259,6 +275,7 @@ class PostgresEngine:
                     renew_at = loop.time() + self._lease / 3
                 if loop.time() >= count_at:
                     await self.backlog.count(partial(postgres_reads.waiting, listener))
+                    self.failing = await postgres_reads.failing(listener)
                     count_at = loop.time() + STATISTICS_SECONDS
                 await self._calls.send(listener)
             except asyncio.CancelledError:

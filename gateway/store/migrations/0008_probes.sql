@@ -1,0 +1,127 @@
+-- One ready lane for a probe, leased for `hold` seconds, with its first message and that message's content, NULL where it is
+-- gone. `probed`: the publishers that had a probe, the last one at the end. With `new_first` lanes whose first message was never
+-- tried come first, of these urgent ones, of equal ones the publisher's that was probed longest ago; without it that
+-- publisher comes first. Of those that were tried, the one with the fewest attempts. `set_back`: the clock of `at` was, and what waits for a retry is due.
+--
+-- Lanes are read in the order of the index until the first one that was never tried: as many as were tried before it, and
+-- these are few, because while the core is away nothing but probes is tried.
+CREATE FUNCTION lease_probe(
+    at double precision, set_back boolean, probed text[], new_first boolean, hold double precision
+) RETURNS TABLE (lease bigint, message messages, content bytea)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    candidate text;
+    found_seq bigint;
+BEGIN
+    IF set_back THEN
+        UPDATE lanes SET due_at = NULL WHERE lane = ANY (ARRAY(
+            SELECT lane FROM lanes WHERE due_at IS NOT NULL ORDER BY lane FOR UPDATE SKIP LOCKED
+        ));
+    END IF;
+    UPDATE lanes SET due_at = NULL WHERE lane = ANY (ARRAY(
+        SELECT lane FROM lanes WHERE due_at <= at ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    ));
+    FOR candidate IN
+        WITH publishers AS (
+            SELECT wanted, p.publisher_id
+            FROM unnest(ARRAY[true, false]) AS g (wanted)
+            CROSS JOIN LATERAL unnest(ready_publishers(wanted, '', 10000)) AS p (publisher_id)
+        ), untried AS (
+            SELECT p.publisher_id, p.wanted, f.lane, false AS tried, f.position, 0 AS attempts
+            FROM publishers p CROSS JOIN LATERAL (
+                SELECT l.lane, l.position FROM lanes l
+                WHERE l.lease IS NULL AND l.due_at IS NULL AND l.urgent = p.wanted AND l.publisher_id = p.publisher_id
+                AND (
+                    SELECT m.attempts FROM messages m WHERE m.seq = (
+                        SELECT q.seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1
+                    )
+                ) = 0
+                ORDER BY l.position LIMIT 1
+            ) f
+        ), tried AS (
+            SELECT p.publisher_id, p.wanted, f.lane, true AS tried, f.position, f.attempts
+            FROM publishers p CROSS JOIN LATERAL (
+                SELECT l.lane, l.position, m.attempts FROM lanes l
+                CROSS JOIN LATERAL (SELECT q.seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1) h
+                JOIN messages m ON m.seq = h.seq
+                WHERE l.lease IS NULL AND l.due_at IS NULL AND l.urgent = p.wanted AND l.publisher_id = p.publisher_id
+                ORDER BY m.attempts, l.position LIMIT 1
+            ) f
+            WHERE NOT EXISTS (SELECT 1 FROM untried u WHERE u.publisher_id = p.publisher_id)
+        )
+        SELECT lane FROM (SELECT * FROM untried UNION ALL SELECT * FROM tried) c
+        ORDER BY
+            CASE WHEN new_first THEN tried END, CASE WHEN new_first THEN NOT tried AND NOT wanted END,
+            array_position(probed, publisher_id) NULLS FIRST, tried, NOT tried AND NOT wanted, attempts, position
+    LOOP
+        PERFORM 1 FROM lanes l WHERE l.lane = candidate AND l.lease IS NULL AND l.due_at IS NULL FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;  -- another replica takes it
+        SELECT q.seq INTO found_seq FROM queue q WHERE q.lane = candidate ORDER BY q.position LIMIT 1;
+        IF NOT FOUND THEN  -- what was in it was acknowledged under way
+            DELETE FROM lanes WHERE lane = candidate;
+            CONTINUE;
+        END IF;
+        UPDATE lanes SET lease = nextval('leases'), leased_seq = found_seq,
+            leased_until = statement_timestamp() + hold * interval '1 second'
+        WHERE lane = candidate;
+        RETURN QUERY SELECT l.lease, m, c.content
+        FROM lanes l JOIN messages m ON m.seq = l.leased_seq LEFT JOIN contents c ON c.seq = l.leased_seq
+        WHERE l.lane = candidate;
+        RETURN;
+    END LOOP;
+END
+$$;
+
+-- `settle_claims` of migration 7 with one more thing that it does: of a message's attempts in vain the first 10 are kept and the
+-- last one. The detail of a later one says which it is.
+CREATE OR REPLACE FUNCTION settle_claims(
+    seqs bigint[], names text[], leases bigint[], asked text[], retry_at double precision[],
+    step_messages bigint[], step_names text[], step_times double precision[], step_details text[]
+) RETURNS TABLE (seq bigint, moved boolean, ready boolean)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    valid bigint[];
+    again bigint[];
+BEGIN
+    PERFORM 1 FROM lanes WHERE lane = ANY (names) ORDER BY lane FOR UPDATE;
+    valid := ARRAY(
+        SELECT g.seq FROM unnest(seqs, names, leases) AS g (seq, lane, lease)
+        JOIN lanes l ON l.lane = g.lane AND l.lease IS NOT DISTINCT FROM g.lease
+    );
+    UPDATE messages m SET status = CASE WHEN m.status = 'received' THEN g.status ELSE m.status END,
+        attempts = m.attempts + 1
+    FROM unnest(seqs, asked) AS g (seq, status) WHERE m.seq = g.seq AND m.seq = ANY (valid);
+    INSERT INTO steps (message, step, at, detail)
+    SELECT g.message, g.step, g.at, g.detail
+    FROM unnest(step_messages, step_names, step_times, step_details) WITH ORDINALITY AS g (message, step, at, detail, n)
+    WHERE g.message = ANY (valid) ORDER BY g.n;
+    again := ARRAY(
+        SELECT m.seq FROM unnest(seqs, asked) AS g (seq, status) JOIN messages m USING (seq)
+        WHERE m.seq = ANY (valid) AND g.status = 'received' AND m.status = 'received'
+    );
+    IF cardinality(again) > 0 THEN
+        DELETE FROM steps s USING (
+            SELECT m.seq, (
+                SELECT number FROM steps WHERE message = m.seq AND step = 'retry' ORDER BY number DESC OFFSET 1 LIMIT 1
+            ) AS number
+            FROM messages m WHERE m.seq = ANY (again) AND m.attempts > 11
+        ) before WHERE s.message = before.seq AND s.number = before.number;
+    END IF;
+    DELETE FROM queue WHERE seq = ANY (valid) AND seq <> ALL (again);
+    UPDATE lanes l SET lease = NULL, leased_seq = NULL, leased_until = NULL,
+        due_at = CASE WHEN g.seq = ANY (again) THEN g.due END, publisher_id = h.publisher_id, position = h.position,
+        urgent = EXISTS (SELECT 1 FROM queue u WHERE u.lane = l.lane AND u.urgent)
+    FROM unnest(seqs, names, retry_at) AS g (seq, lane, due)
+    CROSS JOIN LATERAL (
+        SELECT publisher_id, position FROM queue q WHERE q.lane = g.lane ORDER BY position LIMIT 1
+    ) h
+    WHERE g.seq = ANY (valid) AND l.lane = g.lane;
+    DELETE FROM lanes l USING unnest(names, leases) AS g (lane, lease)
+    WHERE l.lane = g.lane AND l.lease IS NOT DISTINCT FROM g.lease;  -- empty
+    RETURN QUERY SELECT m.seq, m.status = g.status,
+        coalesce((SELECT l.lease IS NULL AND l.due_at IS NULL FROM lanes l WHERE l.lane = g.lane), false)
+    FROM unnest(seqs, names, asked) AS g (seq, lane, status) JOIN messages m USING (seq) WHERE m.seq = ANY (valid);
+END
+$$;
