@@ -180,7 +180,9 @@ class CoreModel(RuleBasedStateMachine):
         """Whatever is poisoned: once the core is there, every message of a healthy lane is taken, and in a bounded time."""
         self.away = False
         healthy = {one.lane for one in self.lanes._entries.values() if one.lane.startswith("healthy")}
-        self.wait(61.0 + PROBE_SECONDS * (len(self.lanes) + 1))  # the longest wait of a lane, and a turn of each
+        self.wait(
+            61.0 + PROBE_SECONDS * (len(self.lanes) + 1)
+        )  # the longest wait of a lane, and a turn of each
         left = {one.lane for one in self.lanes._entries.values() if one.lane.startswith("healthy")}
         assert not left, f"{left} of {healthy} are still waiting"
 

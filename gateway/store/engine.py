@@ -183,9 +183,10 @@ class Engine:
             self._lanes.end_waits()
         self._claimed_at = now
 
-    def failing(self) -> tuple[int, int | None]:
-        """How many messages failed again and again, and the number of the oldest of them."""
-        return self._lanes.failing()
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages failed again and again, and how long the oldest of them has waited."""
+        count, position = self._lanes.failing()
+        return count, 0.0 if position is None else max(0.0, now - position / 1e6)
 
     async def contents(self, entries: Sequence[Entry]) -> dict[str, Submission]:
         """The messages of claimed entries, from memory or read back."""
@@ -233,6 +234,13 @@ class Engine:
         loop = asyncio.get_running_loop()
         for event in (self._due, self._urgent_came):
             loop.call_later(max(0.0, next_at - now) + WAKE_MARGIN, event.set)
+
+    def put_off_or_leave(self, receipt_id: str, now: float, next_at: float, *, waits: bool) -> None:
+        """The same where it still waits; an answer may have ended it under way."""
+        if waits:
+            self.put_off(receipt_id, now, next_at)
+        else:
+            self.leave(receipt_id)
 
     def leave(self, receipt_id: str) -> None:
         """A message needs no forwarding any more."""

@@ -6,6 +6,7 @@ Every message is in one lane and every lane in one row, which is leased to the r
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from gateway.errors import GatewayError, Refused
 from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
@@ -17,7 +18,7 @@ from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_database import Connection, Postgres
 from gateway.store.postgres_engine import LEASE, PostgresEngine
 from gateway.store.postgres_events import PostgresEvents
-from gateway.store.postgres_lanes import Mark
+from gateway.store.postgres_lanes import Claim, Mark, claim, claim_probe
 from gateway.store.postgres_writes import Ended
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
@@ -100,15 +101,16 @@ class PostgresStore:
 
     async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        taken = await self._engine.claim(now, limit, limit if ordinary is None else ordinary)
-        return await self._claimed(taken, now)
+        room = limit, limit if ordinary is None else ordinary
+        return await self._claimed(partial(claim, now=now, room=room), limit, now)
 
     async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
         """One due message for a probe."""
-        claimed = await self._claimed(await self._engine.claim_probe(now, new_first=new_first), now)
-        return claimed[0] if claimed else None
+        found = await self._claimed(partial(claim_probe, now=now, new_first=new_first), 1, now)
+        return found[0] if found else None
 
-    async def _claimed(self, taken: list[tuple[Outgoing, bool]], now: float) -> list[Outgoing]:
+    async def _claimed(self, take: Claim, limit: int, now: float) -> list[Outgoing]:
+        taken = await self._engine.claim(take, limit)
         try:
             for job, complete in taken:
                 if not complete:
@@ -163,10 +165,8 @@ class PostgresStore:
         self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
     ) -> None:
         """The recipient answered a message."""
-        step = Step("acknowledged", now, detail)
-        waited = await self._engine.change(
-            postgres_writes.acknowledge_message, distribution_id, answered_by, sent_by, step
-        )
+        answer = distribution_id, answered_by, sent_by, Step("acknowledged", now, detail)
+        waited = await self._engine.change(postgres_writes.acknowledge_message, *answer)
         if waited:
             self._engine.backlog.add(-waited)
             self._engine.wake_due()
@@ -189,8 +189,8 @@ class PostgresStore:
 
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages failed again and again, and how long the oldest of them has waited, in all replicas."""
-        count, oldest = self._engine.failing
-        return count, 0.0 if oldest is None else max(0.0, now - oldest)
+        count, since = self._engine.failing
+        return count, 0.0 if since is None else max(0.0, now - since)
 
     # dead letters
 

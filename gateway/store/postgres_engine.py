@@ -21,7 +21,7 @@ from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import Connection, Postgres, database_error
-from gateway.store.postgres_lanes import Held, Mark, Marked, Taken, Turns
+from gateway.store.postgres_lanes import Claim, Held, Mark, Marked, Turns
 
 LEASE = 15.0  # seconds until others take over what a dead replica had under way
 RENEWALS = 40  # leases after which a message is taken from whoever forgot it
@@ -129,25 +129,8 @@ class PostgresEngine:
         if arrived.ready:
             self.wake_due()
 
-    async def claim(self, now: float, limit: int, ordinary: int) -> list[tuple[Outgoing, bool]]:
-        """Due messages, at most one a lane of all replicas, and whether their contents are there."""
-        await self._begin_claim()
-        taken = await self.database.write(
-            lambda c: postgres_lanes.claim(c, self._turns, now, (limit, ordinary), self._lease)
-        )
-        if len(taken) == limit:
-            self._due.set()
-        return self._hold(taken)
-
-    async def claim_probe(self, now: float, *, new_first: bool) -> list[tuple[Outgoing, bool]]:
-        """One due message or none, for a probe, and whether its content is there."""
-        await self._begin_claim()
-        taken = await self.database.write(
-            lambda c: postgres_lanes.claim_probe(c, self._turns, now, self._lease, new_first=new_first)
-        )
-        return self._hold(taken)
-
-    async def _begin_claim(self) -> None:
+    async def claim(self, take: Claim, limit: int) -> list[tuple[Outgoing, bool]]:
+        """The due messages that `take` leases, `limit` at most, and whether their contents are there."""
         self._require_open()
         self._due.clear()
         self._urgent_came.clear()
@@ -155,10 +138,10 @@ class PostgresEngine:
         if loop.time() >= self._take_over_at:
             await self.database.write(postgres_lanes.take_over)
             self._take_over_at = loop.time() + self._lease / 3
-
-    def _hold(self, taken: Sequence[Taken]) -> list[tuple[Outgoing, bool]]:
-        now = asyncio.get_running_loop().time()
-        self._held.update((one.job.id, (one.held, now)) for one in taken)
+        taken = await self.database.write(lambda c: take(c, self._turns, self._lease))
+        self._held.update((one.job.id, (one.held, loop.time())) for one in taken)
+        if len(taken) == limit:
+            self._due.set()
         return [(one.job, one.complete) for one in taken]
 
     async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`

@@ -5,11 +5,11 @@ a replica that was thought dead cannot end what another has taken over. A lease 
 server's clock. Order of locks, everywhere: lanes, sorted, then messages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.model import Outgoing, Status, Step
-from gateway.store import rows
+from gateway.store import attempts, rows
 from gateway.store.arrivals import DETAIL
 from gateway.store.lanes import STEP_BACK
 from gateway.store.postgres_database import Connection, plain
@@ -31,6 +31,7 @@ FROM lease_probe($1, $2, $3, $4, $5) AS t
 CROSS JOIN LATERAL (SELECT (t.message).*) m CROSS JOIN LATERAL (SELECT t.content) c
 """  # noqa: S608 - constant
 MARK = "SELECT seq, moved, ready FROM settle_claims($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+MARK_LATE = MARK.replace("settle_claims", "settle_late_claims")
 MINE = "SELECT lane FROM lanes WHERE lane = ANY($2::text[]) AND lease = ANY($1::bigint[]) ORDER BY lane FOR UPDATE"
 RENEW = f"""
 UPDATE lanes SET leased_until = statement_timestamp() + $3 * interval '1 second' WHERE lane IN ({MINE})
@@ -108,13 +109,18 @@ class Turns:
         self.probed[publisher_id] = None
 
 
+Claim = Callable[
+    [Connection, Turns, float], Awaitable[list[Taken]]
+]  # a claim: connection, turns, seconds of the lease
+
+
 async def take_over(connection: Connection) -> None:
     """Free what was leased to a replica that gave no sign of life for so long."""
     await connection.execute(LOST)
 
 
 async def claim(
-    connection: Connection, turns: Turns, now: float, room: tuple[int, int], lease: float
+    connection: Connection, turns: Turns, lease: float, now: float, room: tuple[int, int]
 ) -> list[Taken]:
     """Due messages, each the first of its lane, leased for `lease` seconds: urgent lanes first; of each kind, publishers in
     turn, each one's longest waiting first. `room`: how many, and how many of them from ordinary lanes.
@@ -129,7 +135,7 @@ async def claim(
 
 
 async def claim_probe(
-    connection: Connection, turns: Turns, now: float, lease: float, *, new_first: bool
+    connection: Connection, turns: Turns, lease: float, now: float, *, new_first: bool
 ) -> list[Taken]:
     """One due message or none, leased for `lease` seconds, chosen as `Store.claim_probe` says."""
     probed = list(turns.probed)
@@ -162,7 +168,9 @@ async def mark(connection: Connection, marks: Sequence[Mark]) -> list[Marked]:
     steps = _columns([(m.held.seq, step) for m in marks for step in m.steps])
     claims = [m.held.seq for m in marks], [m.held.lane for m in marks], [m.held.lease for m in marks]
     asked = [str(m.status) for m in marks], [m.next_at for m in marks]
-    found = {row[0]: Marked(*row[1:]) for row in await connection.fetch(MARK, *claims, *asked, *steps)}
+    is_late = any(m.next_at is not None and attempts.takes_place(m.held.attempts + 1) for m in marks)
+    statement = MARK_LATE if is_late else MARK
+    found = {row[0]: Marked(*row[1:]) for row in await connection.fetch(statement, *claims, *asked, *steps)}
     return [found.get(m.held.seq, Marked(moved=False, ready=False)) for m in marks]
 
 

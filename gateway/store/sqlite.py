@@ -90,14 +90,12 @@ class SqliteStore:
 
     async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        return await self._claimed(
-            self._engine.claim(now, limit, limit if ordinary is None else ordinary), now
-        )
+        room = limit if ordinary is None else ordinary
+        return await self._claimed(self._engine.claim(now, limit, room), now)
 
     async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
         """One due message for a probe."""
-        claimed = await self._claimed(self._engine.claim_probe(now, new_first=new_first), now)
-        return claimed[0] if claimed else None
+        return next(iter(await self._claimed(self._engine.claim_probe(now, new_first=new_first), now)), None)
 
     async def _claimed(self, entries: list[Entry], now: float) -> list[Outgoing]:
         try:
@@ -131,18 +129,11 @@ class SqliteStore:
     ) -> None:
         """The attempt failed; the next is due at `next_at`."""
         retry = Step(attempts.RETRY, now, detail)
-
-        def settle(is_waiting: bool) -> None:
-            if is_waiting:
-                self._engine.put_off(receipt_id, now, next_at)
-            else:
-                self._engine.leave(receipt_id)
-
         await self._engine.mark(
             receipt_id,
             now,
             lambda connection, seq: writes.put_off(connection, seq, before, retry, next_at),
-            settle,
+            lambda waits: self._engine.put_off_or_leave(receipt_id, now, next_at, waits=waits),
         )
 
     async def reject(
@@ -169,7 +160,6 @@ class SqliteStore:
     ) -> None:
         """The recipient answered a message."""
         step = Step("acknowledged", now, detail)
-
         await self._engine.do(
             lambda connection: writes.acknowledge_message(
                 connection, distribution_id, answered_by, sent_by, step
@@ -195,8 +185,7 @@ class SqliteStore:
 
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages failed again and again, and how long the oldest of them has waited."""
-        count, position = self._engine.failing()
-        return count, 0.0 if position is None else max(0.0, now - position / 1e6)
+        return self._engine.failing(now)
 
     # dead letters
 

@@ -73,55 +73,27 @@ BEGIN
 END
 $$;
 
--- `settle_claims` of migration 7 with one more thing that it does: of a message's attempts in vain the first 10 are kept and the
--- last one. The detail of a later one says which it is.
-CREATE OR REPLACE FUNCTION settle_claims(
+-- `settle_claims` of migration 7 where attempts in vain are among the claims of which only the last one is kept, beside the
+-- first ten of its message: the step of the one before goes. The detail of the new one says which it is.
+CREATE FUNCTION settle_late_claims(
     seqs bigint[], names text[], leases bigint[], asked text[], retry_at double precision[],
     step_messages bigint[], step_names text[], step_times double precision[], step_details text[]
 ) RETURNS TABLE (seq bigint, moved boolean, ready boolean)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
-DECLARE
-    valid bigint[];
-    again bigint[];
 BEGIN
     PERFORM 1 FROM lanes WHERE lane = ANY (names) ORDER BY lane FOR UPDATE;
-    valid := ARRAY(
-        SELECT g.seq FROM unnest(seqs, names, leases) AS g (seq, lane, lease)
+    DELETE FROM steps s USING (
+        SELECT m.seq, (
+            SELECT number FROM steps WHERE message = m.seq AND step = 'retry' ORDER BY number DESC LIMIT 1
+        ) AS number
+        FROM unnest(seqs, names, leases, asked) AS g (seq, lane, lease, status)
         JOIN lanes l ON l.lane = g.lane AND l.lease IS NOT DISTINCT FROM g.lease
+        JOIN messages m ON m.seq = g.seq
+        WHERE g.status = 'received' AND m.attempts > 10
+    ) before WHERE s.message = before.seq AND s.number = before.number;
+    RETURN QUERY SELECT * FROM settle_claims(
+        seqs, names, leases, asked, retry_at, step_messages, step_names, step_times, step_details
     );
-    UPDATE messages m SET status = CASE WHEN m.status = 'received' THEN g.status ELSE m.status END,
-        attempts = m.attempts + 1
-    FROM unnest(seqs, asked) AS g (seq, status) WHERE m.seq = g.seq AND m.seq = ANY (valid);
-    INSERT INTO steps (message, step, at, detail)
-    SELECT g.message, g.step, g.at, g.detail
-    FROM unnest(step_messages, step_names, step_times, step_details) WITH ORDINALITY AS g (message, step, at, detail, n)
-    WHERE g.message = ANY (valid) ORDER BY g.n;
-    again := ARRAY(
-        SELECT m.seq FROM unnest(seqs, asked) AS g (seq, status) JOIN messages m USING (seq)
-        WHERE m.seq = ANY (valid) AND g.status = 'received' AND m.status = 'received'
-    );
-    IF cardinality(again) > 0 THEN
-        DELETE FROM steps s USING (
-            SELECT m.seq, (
-                SELECT number FROM steps WHERE message = m.seq AND step = 'retry' ORDER BY number DESC OFFSET 1 LIMIT 1
-            ) AS number
-            FROM messages m WHERE m.seq = ANY (again) AND m.attempts > 11
-        ) before WHERE s.message = before.seq AND s.number = before.number;
-    END IF;
-    DELETE FROM queue WHERE seq = ANY (valid) AND seq <> ALL (again);
-    UPDATE lanes l SET lease = NULL, leased_seq = NULL, leased_until = NULL,
-        due_at = CASE WHEN g.seq = ANY (again) THEN g.due END, publisher_id = h.publisher_id, position = h.position,
-        urgent = EXISTS (SELECT 1 FROM queue u WHERE u.lane = l.lane AND u.urgent)
-    FROM unnest(seqs, names, retry_at) AS g (seq, lane, due)
-    CROSS JOIN LATERAL (
-        SELECT publisher_id, position FROM queue q WHERE q.lane = g.lane ORDER BY position LIMIT 1
-    ) h
-    WHERE g.seq = ANY (valid) AND l.lane = g.lane;
-    DELETE FROM lanes l USING unnest(names, leases) AS g (lane, lease)
-    WHERE l.lane = g.lane AND l.lease IS NOT DISTINCT FROM g.lease;  -- empty
-    RETURN QUERY SELECT m.seq, m.status = g.status,
-        coalesce((SELECT l.lease IS NULL AND l.due_at IS NULL FROM lanes l WHERE l.lane = g.lane), false)
-    FROM unnest(seqs, names, asked) AS g (seq, lane, status) JOIN messages m USING (seq) WHERE m.seq = ANY (valid);
 END
 $$;
