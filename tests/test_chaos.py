@@ -8,8 +8,8 @@ import pytest
 from bench import postgres
 from bench.chaos import quota
 from bench.chaos.judge import judge, slowest
-from bench.chaos.poison import MOST_STEPS, Poison
 from bench.chaos.play import Told, Wanted, play
+from bench.chaos.poison import MOST_STEPS, Poison
 from bench.chaos.quiet import Rolled, Same, rolling_restart, same_message
 
 KILLS = int(os.environ.get("KILLS", "5"))

@@ -1,10 +1,11 @@
--- One ready lane for a probe, leased for `hold` seconds, with its first message and that message's content, NULL where it is
--- gone. `probed`: the publishers that had a probe, the last one at the end. With `new_first` lanes whose first message was never
--- tried come first, of these urgent ones, of equal ones the publisher's that was probed longest ago; without it that
--- publisher comes first. Of those that were tried, the one with the fewest attempts. `set_back`: the clock of `at` was, and what waits for a retry is due.
+-- One lane that is due for a probe, leased for `hold` seconds, with its first message and that message's content, NULL where it
+-- is gone. `probed`: the publishers that had a probe, the last one at the end. With `new_first` lanes whose first message was
+-- never tried come first, of these urgent ones, of equal ones the publisher's that was probed longest ago; without it that
+-- publisher comes first. Of those that were tried, the one that is due for longest. `set_back`: the clock of `at` was, and what
+-- waits for a retry is due.
 --
--- Lanes are read in the order of the index until the first one that was never tried: as many as were tried before it, and
--- these are few, because while the core is away nothing but probes is tried.
+-- What waited for a retry keeps its `due_at` here, so that the ready lanes are those that were never tried, but for some that
+-- `lease_lanes` found due and had no room for. So a look at the first 1,000 of each kind is enough, however many wait.
 CREATE FUNCTION lease_probe(
     at double precision, set_back boolean, probed text[], new_first boolean, hold double precision
 ) RETURNS TABLE (lease bigint, message messages, content bytea)
@@ -19,50 +20,48 @@ BEGIN
             SELECT lane FROM lanes WHERE due_at IS NOT NULL ORDER BY lane FOR UPDATE SKIP LOCKED
         ));
     END IF;
-    UPDATE lanes SET due_at = NULL WHERE lane = ANY (ARRAY(
-        SELECT lane FROM lanes WHERE due_at <= at ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-    ));
     FOR candidate IN
         WITH publishers AS (
             SELECT wanted, p.publisher_id
             FROM unnest(ARRAY[true, false]) AS g (wanted)
             CROSS JOIN LATERAL unnest(ready_publishers(wanted, '', 10000)) AS p (publisher_id)
-        ), untried AS (
-            SELECT p.publisher_id, p.wanted, f.lane, false AS tried, f.position, 0 AS attempts
+        ), ready AS (  -- of each publisher and kind the first one that was never tried, and the first one
+            SELECT p.publisher_id, p.wanted AS is_urgent, f.lane, f.tried, '-infinity'::float8 AS due, f.position
             FROM publishers p CROSS JOIN LATERAL (
-                SELECT l.lane, l.position FROM lanes l
-                WHERE l.lease IS NULL AND l.due_at IS NULL AND l.urgent = p.wanted AND l.publisher_id = p.publisher_id
-                AND (
+                (SELECT l.lane, l.position, false AS tried FROM (
+                    SELECT lane, position FROM lanes
+                    WHERE lease IS NULL AND due_at IS NULL AND urgent = p.wanted AND publisher_id = p.publisher_id
+                    ORDER BY position LIMIT 1000
+                ) l
+                WHERE (
                     SELECT m.attempts FROM messages m WHERE m.seq = (
                         SELECT q.seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1
                     )
                 ) = 0
-                ORDER BY l.position LIMIT 1
+                ORDER BY l.position LIMIT 1)
+                UNION ALL
+                (SELECT lane, position, true AS tried FROM lanes
+                WHERE lease IS NULL AND due_at IS NULL AND urgent = p.wanted AND publisher_id = p.publisher_id
+                ORDER BY position LIMIT 1)
             ) f
-        ), tried AS (
-            SELECT p.publisher_id, p.wanted, f.lane, true AS tried, f.position, f.attempts
-            FROM publishers p CROSS JOIN LATERAL (
-                SELECT l.lane, l.position, m.attempts FROM lanes l
-                CROSS JOIN LATERAL (SELECT q.seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1) h
-                JOIN messages m ON m.seq = h.seq
-                WHERE l.lease IS NULL AND l.due_at IS NULL AND l.urgent = p.wanted AND l.publisher_id = p.publisher_id
-                ORDER BY m.attempts, l.position LIMIT 1
-            ) f
-            WHERE NOT EXISTS (SELECT 1 FROM untried u WHERE u.publisher_id = p.publisher_id)
+        ), waited AS (
+            SELECT publisher_id, false AS is_urgent, lane, true AS tried, due_at AS due, position FROM lanes
+            WHERE due_at <= at ORDER BY due_at LIMIT 1000
         )
-        SELECT lane FROM (SELECT * FROM untried UNION ALL SELECT * FROM tried) c
+        SELECT lane FROM (SELECT * FROM ready UNION ALL SELECT * FROM waited) c
         ORDER BY
-            CASE WHEN new_first THEN tried END, CASE WHEN new_first THEN NOT tried AND NOT wanted END,
-            array_position(probed, publisher_id) NULLS FIRST, tried, NOT tried AND NOT wanted, attempts, position
+            CASE WHEN new_first THEN tried END, CASE WHEN new_first THEN NOT tried AND NOT is_urgent END,
+            array_position(probed, publisher_id) NULLS FIRST, tried, NOT tried AND NOT is_urgent, due, position
     LOOP
-        PERFORM 1 FROM lanes l WHERE l.lane = candidate AND l.lease IS NULL AND l.due_at IS NULL FOR UPDATE SKIP LOCKED;
+        PERFORM 1 FROM lanes l
+        WHERE l.lane = candidate AND l.lease IS NULL AND (l.due_at IS NULL OR l.due_at <= at) FOR UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;  -- another replica takes it
         SELECT q.seq INTO found_seq FROM queue q WHERE q.lane = candidate ORDER BY q.position LIMIT 1;
         IF NOT FOUND THEN  -- what was in it was acknowledged under way
             DELETE FROM lanes WHERE lane = candidate;
             CONTINUE;
         END IF;
-        UPDATE lanes SET lease = nextval('leases'), leased_seq = found_seq,
+        UPDATE lanes SET lease = nextval('leases'), leased_seq = found_seq, due_at = NULL,
             leased_until = statement_timestamp() + hold * interval '1 second'
         WHERE lane = candidate;
         RETURN QUERY SELECT l.lease, m, c.content
