@@ -1,7 +1,7 @@
 """What an RC-REF or RS-ERROR says about the message that it answers. Pure."""
 
 from gateway.edxl import facts
-from gateway.hub import HUB_ID
+from gateway.hub import HUB_ID, origin_of
 from gateway.model import Answer, Message, Status
 
 UNDELIVERED = frozenset({400, 500})  # Hub Santé: expired before routing, or in the recipient's queue
@@ -44,9 +44,13 @@ def _error(message: Message) -> Answer:
 
 
 def _answer(message: Message, status: Status | None, detail: str, step: str = "", error: str = "") -> Answer:
-    envelope = message.envelope
+    """The answer. What was made of a message is refused with it, and not acknowledged: its sender knows the first alone."""
+    envelope, answered = message.envelope, facts.refers_to(message)
+    origin = origin_of(answered)
+    if origin and status == Status.ACKNOWLEDGED:
+        status = None
     return Answer(
-        facts.refers_to(message),
+        origin or answered,
         envelope.sender_id,
         envelope.address,
         status,

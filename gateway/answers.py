@@ -29,8 +29,9 @@ def reference(
     step: str | None = None,
     refused: bool | None = None,
     version: str = "v3",
+    after: str = "",
 ) -> JsonObject:
-    """An RC-REF (EDXL-DE kind Ack). The same answer to the same message has the same distributionID, each step its own.
+    """An RC-REF (EDXL-DE kind Ack). The same answer after the same one (`after`, its distributionID) has the same distributionID.
 
     `step` is left out where the version has none.
     """
@@ -41,7 +42,7 @@ def reference(
         body["refused"] = refused
     if step is not None:
         body["step"] = step
-    said = "\n".join(filter(None, (step, "refused" if refused else "")))
+    said = "\n".join(filter(None, (step, "refused" if refused else "", after)))
     return _envelope(about, "Ack", {"reference": body}, now, header=True, said=said)
 
 

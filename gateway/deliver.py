@@ -13,10 +13,9 @@ from starlette.responses import Response
 from gateway import edxl, intake, outcome, validation
 from gateway.answer_reading import answer_in
 from gateway.body import read_body
-from gateway.conversion import VERSION, WITHHELD, Converted, convert
+from gateway.conversion import VERSION, Converted, convert
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, NotApplicable, Refused, Unavailable, Untranslatable
-from gateway.hub import is_health
 from gateway.model import Delivery, JsonObject, Message, Publisher
 from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.pace import DELIVERY
@@ -26,13 +25,7 @@ from gateway.runtime import Runtime, identify
 from gateway.undeliverable import not_applicable, undeliverable
 
 SCOPE = "core.deliver"
-RESOURCES = 20  # RC-RI of a case that are looked through for a resource
-SOURCE = "sourceMessage"
-SOURCE_WITHHELD: JsonObject = {
-    "path": "content[0].jsonContent.embeddedJsonContent.message.error.sourceMessage",
-    "target": "",
-    "reason": f"RS-ERROR: {WITHHELD}",
-}
+RESOURCES = 100  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
 DEFECT = Issue(
     ErrorKind.TRANSLATION,
@@ -74,8 +67,7 @@ async def deliver(runtime: Runtime, body: bytes) -> Delivery:
     before = await sent_before(runtime, publisher, message)
     delivery, *further = to_deliveries(publisher, message, before, runtime.now())
     answer = answer_in(message)
-    for one in (delivery, *further):  # their ids tell what is there already when the core comes again
-        await runtime.store.deposit(one, runtime.now(), answer)
+    await runtime.store.deposit(delivery, runtime.now(), answer, further)
     if answer is not None:
         ANSWERS.labels(answer.status or "answered").inc()
     return delivery
@@ -124,6 +116,10 @@ async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) 
         return ()
     recipient, case = message.envelope.address, facts.case_id(message)
     found = await runtime.store.resources_told(publisher.id, recipient, case, RESOURCES)
+    ids = [one.distribution_id for one in found]
+    own = message.envelope.distribution_id
+    if own in ids:  # the core brings it again: what came after it does not count
+        found = found[ids.index(own) + 1 :]
     sent = (edxl.decode(one.content, one.content_type, one.model_version) for one in found)
     return tuple(convert(one, VERSION).message for one in sent)
 
@@ -135,30 +131,14 @@ def converted(publisher: Publisher, message: Message, before: Sequence[Message])
     concerns the recipient.
     """
     wanted, version = wanted_type(publisher, message), publisher.model_version
-    readable, withheld = for_recipient(message)
     try:
-        made = convert(readable, version, wanted, before)
+        return convert(message, version, wanted, before)
     except NotApplicable:
         raise
     except Untranslatable as error:
         form = f"model {version}" if wanted == message.message_type else f"{wanted} {version}"
         cause = f"{message.message_type} {message.model_version} cannot be said in {form}: {error.reason}."
         raise Refused(Issue(ErrorKind.TRANSLATION, cause, error.path or RECIPIENT)) from None
-    return replace(made, lost=(*withheld, *made.lost))
-
-
-def for_recipient(message: Message) -> tuple[Message, tuple[JsonObject, ...]]:
-    """The message without what its recipient may not read, and the report of that: an RS-ERROR of a health actor to another
-    service quotes the message that it is about, with the patient in it.
-    """
-    ends = is_health(message.envelope.sender_id), is_health(message.envelope.address)
-    if message.message_type != "RS-ERROR" or ends != (True, False) or SOURCE not in message.body:
-        return message, ()
-    body = {name: value for name, value in message.body.items() if name != SOURCE}
-    content = [
-        {"jsonContent": {"embeddedJsonContent": {"message": {**message.header, message.root_key: body}}}}
-    ]
-    return edxl.message({**message.document, "content": content}, message.model_version), (SOURCE_WITHHELD,)
 
 
 def to_deliveries(

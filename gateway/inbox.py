@@ -27,6 +27,7 @@ STEPS = (
     "SUPPRIME",
 )  # code list ETAPE, in the order in which they may follow
 REFUSAL = STEPS.index("ERREUR")
+ACCEPTING = frozenset({"INTEGRE", "CONSULTE"})
 MAX_ACK_BODY = 4_096
 
 
@@ -58,7 +59,7 @@ async def acknowledge(runtime: Runtime, request: Request) -> Response:
     if item is None:
         raise Refused(Issue(ErrorKind.NOT_FOUND, "No inbox item of this publisher has this id."))
     now = runtime.now()
-    reply = reply_of(wish, item.delivery.model_version)  # 400
+    reply = reply_of(wish, item.delivery.model_version, item.rank)  # 400
     answer = answer_to(publisher, item, reply, now)
     is_new = await runtime.store.acknowledge(publisher.id, item.id, now, answer, reply.rank)
     if is_new:
@@ -120,26 +121,38 @@ class Reply:
     rank: int
 
 
-def reply_of(wish: JsonObject, version: str) -> Reply:
+def reply_of(wish: JsonObject, version: str, last: int = 0) -> Reply:
     """What a request for an acknowledgement means in a model version: RECU where neither step nor refusal is asked for.
 
-    Raises Refused (400) for a step that the version cannot say.
+    `last` is the rank of the last answer to the item. Raises Refused (400) for a step that the version cannot say, and for a
+    refusal that is not to be sent.
     """
     step, refused, wanted = wish.get("step"), wish.get("refused"), bool(wish.get("reference", True))
-    if step == "ERREUR" and (refused is None or version not in answers.HAVE_STEP):
+    has_step = version in answers.HAVE_STEP
+    if step == "ERREUR" and (refused is None or not has_step):
         refused = True
-    if version not in answers.HAVE_STEP:
-        if step == "SUPPRIME" and wanted and not refused:  # an RC-REF without step is an acknowledgement
-            raise _wrong(
-                f'an RC-REF of model {version} cannot say SUPPRIME. Send {{"reference": false}} to take the item out'
-                ' without an answer, or {"refused": true}.',
-                "step",
-            )
-        return Reply(wanted, None, refused, REFUSAL if refused else 0)
-    if step is None:
-        return Reply(wanted, None if refused else "RECU", refused, REFUSAL if refused else 0)
-    rank = STEPS.index(step)
-    return Reply(wanted, step, refused, max(rank, REFUSAL) if refused else rank)
+    if refused and not wanted:
+        raise _wrong("a refusal is for the sender, and with reference false nothing is sent.", "refused")
+    if step == "SUPPRIME" and wanted and not refused and not has_step:  # without step it acknowledges
+        raise _wrong(
+            f'an RC-REF of model {version} cannot say SUPPRIME. Send {{"reference": false}} to take the item out'
+            ' without an answer, or {"refused": true}.',
+            "step",
+        )
+    if not has_step:
+        return Reply(wanted, None, refused, rank_of(None, refused, last, accepts=step in ACCEPTING))
+    return Reply(wanted, step or (None if refused else "RECU"), refused, rank_of(step, refused, last))
+
+
+def rank_of(step: str | None, refused: bool | None, last: int, *, accepts: bool = False) -> int:
+    """Where an answer is among those to one item: by its step, and odd for a refusal. `last` is the rank of the last answer: an
+    acceptance without a step (`refused` false, or `accepts`) takes a refusal back.
+    """
+    if refused:
+        return 2 * max(STEPS.index(step) if step else 0, REFUSAL) + 1
+    if step is None and (refused is False or accepts) and last % 2:
+        return last + 1
+    return 2 * STEPS.index(step) if step else 0
 
 
 def answer_to(publisher: Publisher, item: InboxItem, reply: Reply, now: float) -> Submission | None:
@@ -153,7 +166,9 @@ def answer_to(publisher: Publisher, item: InboxItem, reply: Reply, now: float) -
     about = answers.Correspondence(
         delivery.recipient, delivery.sender, delivery.distribution_id, delivery.distribution_status
     )
-    document = answers.reference(about, now, reply.step, reply.refused, delivery.model_version)
+    document = answers.reference(
+        about, now, reply.step, reply.refused, delivery.model_version, item.reference
+    )
     body = edxl.encode(document, edxl.JSON, delivery.model_version).content
     return Submission(
         publisher.id,

@@ -2,6 +2,8 @@
 a dead letter then, and an RS-ERROR to its sender. Never silence.
 """
 
+from dataclasses import astuple
+
 import orjson
 
 import schemas
@@ -58,9 +60,10 @@ async def not_applicable(runtime: Runtime, body: bytes, nothing: NotApplicable) 
 def described(body: bytes) -> Description | None:
     """What a Bundle says of itself, None where that cannot be read."""
     try:
-        return describe(orjson.loads(body))
+        found = describe(orjson.loads(body))
     except (orjson.JSONDecodeError, Untranslatable):
         return None
+    return found if all(isinstance(value, str) for value in astuple(found)) else None
 
 
 def error_report(runtime: Runtime, found: Description, refusal: Refused, cause: str) -> Submission:

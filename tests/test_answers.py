@@ -9,9 +9,10 @@ import pytest
 
 from gateway import answers, edxl, translation
 from gateway.answer_reading import answer_in
+from gateway.conversion import convert
 from gateway.edxl import json_codec
-from gateway.errors import CoreRejected
-from gateway.hub import HUB_ID
+from gateway.errors import CoreRejected, NotApplicable
+from gateway.hub import HUB_ID, derived_id
 from gateway.model import Message, Publisher, Status
 from tests.house import NOW, PUBLISHERS, House, case, house, publisher
 from tests.patience import until, until_told
@@ -237,9 +238,9 @@ async def test_an_older_version_cannot_say_that_a_file_was_deleted(tmp_path: Pat
     ("version", "wishes", "sent"),
     [
         ("v3", ["", "RECU", "INTEGRE", "RECU", "INTEGRE", "CONSULTE", "INTEGRE"], ["RECU", "INTEGRE", "CONSULTE"]),
-        ("v3", ["INTEGRE", "RECU", "ERREUR", "SUPPRIME"], ["INTEGRE", "SUPPRIME"]),
-        ("v3", ["ERREUR", "INTEGRE", "ERREUR"], ["ERREUR", "INTEGRE"]),
-        ("v2", ["RECU", "INTEGRE", "ERREUR", "ERREUR", "INTEGRE"], [None, None]),
+        ("v3", ["INTEGRE", "RECU", "ERREUR", "ERREUR", "SUPPRIME"], ["INTEGRE", "ERREUR", "SUPPRIME"]),
+        ("v3", ["ERREUR", "INTEGRE", "ERREUR", "INTEGRE"], ["ERREUR", "INTEGRE", "ERREUR", "INTEGRE"]),
+        ("v2", ["RECU", "INTEGRE", "ERREUR", "ERREUR", "INTEGRE"], [None, None, None]),
     ],
 )  # fmt: skip
 async def test_a_later_step_sends_one_more(
@@ -360,7 +361,10 @@ def hub_code(issue: JsonObject) -> str:
 
 
 @pytest.mark.parametrize("kind", ["RC-REF", "RS-ERROR"])
-@pytest.mark.parametrize("named", ["fr.health.samu440_1", "fr.health.samu440_1-2", "fr.health.samu440_1-17"])
+@pytest.mark.parametrize(
+    "named",
+    ["fr.health.samu440_1", derived_id("fr.health.samu440_1", 2), derived_id("fr.health.samu440_1", 17)],
+)
 async def test_only_the_recipient_answers(tmp_path: Path, kind: str, named: str) -> None:
     async with house(tmp_path, OTHERS) as gateway:
         location, _ = await delivered(gateway)
@@ -390,18 +394,60 @@ async def test_a_publisher_of_several_ids_answers_by_the_right_one(tmp_path: Pat
 async def test_an_answer_to_what_is_not_known_is_accepted_with_a_warning(tmp_path: Path) -> None:
     async with house(tmp_path, OTHERS) as gateway:
         await delivered(gateway)
-        for named in ("fr.health.samu440_7", "fr.health.samu440_1-1", "fr.health.samu440_1-02"):
+        for named in ("fr.health.samu440_7", "fr.health.samu440_1-2", "fr.health.samu440_1-2-00000000"):
             (warning,) = await validated(gateway, orjson.dumps(answering(named)), "other")
             assert (warning["severity"], hub_code(warning)) == ("warning", "200")
         assert (await gateway.send(answering("fr.health.samu440_7"), "other")).status_code == 202
 
 
-async def test_ids_are_unique_for_one_sender_only(tmp_path: Path) -> None:
-    """Another's message of the same id is not the one that is answered."""
+async def test_an_answer_that_is_addressed_to_another_id_is_no_way_round(tmp_path: Path) -> None:
+    """Software that goes by the id alone would take it for the answer to its message."""
     async with house(tmp_path, OTHERS) as gateway:
         await delivered(gateway)
         about = answers.Correspondence(SAMU690, "fr.fire.nexsis.sdisZ", "fr.health.samu440_1")
-        assert (await gateway.send(answers.reference(about, NOW), "other")).status_code == 202
+        assert (await gateway.send(answers.reference(about, NOW), "other")).status_code == 403
+
+
+async def test_a_part_that_is_refused_refuses_the_message_that_it_was_made_of() -> None:
+    part = derived_id("fr.fire.nexsis.sdisZ_1", 2)
+    about = answers.Correspondence(SAMU750, "fr.fire.nexsis.sdisZ", part)
+    said = [
+        answer_in(edxl.message(answers.reference(about, NOW, "RECU", refused), "v3"))
+        for refused in (True, False)
+    ]
+    assert [(one.refers_to, one.status) for one in said if one] == [
+        ("fr.fire.nexsis.sdisZ_1", Status.REFUSED), ("fr.fire.nexsis.sdisZ_1", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+async def test_a_refusal_is_never_swallowed(tmp_path: Path, version: str) -> None:
+    async with house(tmp_path, speaking(version)) as gateway:
+        location, item = await delivered(gateway)
+        for wish, status in (
+            ({"step": "INTEGRE"}, "acknowledged"),
+            ({"refused": True}, "refused"),
+            ({"refused": False}, "acknowledged"),
+            ({"refused": True}, "refused"),
+        ):
+            gateway.clock.now += 1
+            await acknowledge(gateway, item, wish)
+            sent = (await references(gateway))[-1]
+            assert bool(sent.body.get("refused")) == (status == "refused")
+            assert (await told(gateway, location))["status"] == status
+
+
+async def test_a_refusal_after_the_item_was_taken_out_is_sent_and_one_that_is_not_to_be_sent_is_400(
+    gateway: House,
+) -> None:
+    _, item = await delivered(gateway)
+    path, headers = f"/v1/inbox/{item}/ack", await gateway.token("peer")
+    wrong = await gateway.client.post(path, json={"reference": False, "refused": True}, headers=headers)
+    assert wrong.status_code == 400 and "nothing is sent" in wrong.text
+    await acknowledge(gateway, item, {"reference": False})
+    await acknowledge(gateway, item, {"refused": True})
+    (sent,) = await references(gateway)
+    assert sent.body["refused"] is True
 
 
 async def test_a_message_from_elsewhere_is_known_by_the_inbox_that_it_is_in(tmp_path: Path) -> None:
@@ -434,3 +480,18 @@ async def test_a_repeat_of_an_answer_is_never_refused(tmp_path: Path) -> None:
         assert (await gateway.send(early, "other")).status_code == 202
         await gateway.send(case(1))
         assert (await gateway.send(early, "other")).status_code == 200
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_an_answer_in_an_older_version_is_no_acknowledgement_that_nobody_gave(version: str) -> None:
+    """A publisher's own RC-REF of v3 on its way to a sender whose version has no step."""
+
+    def converted(step: str, refused: bool | None = None) -> JsonObject:
+        about = answers.Correspondence(SAMU750, "fr.health.samu440", "fr.health.samu440_1")
+        return convert(edxl.message(answers.reference(about, NOW, step, refused), "v3"), version).message.body
+
+    assert converted("ERREUR")["refused"] is True
+    assert converted("SUPPRIME", refused=True)["refused"] is True
+    assert converted("INTEGRE") == {"distributionID": "fr.health.samu440_1"}
+    with pytest.raises(NotApplicable, match="deleted"):
+        converted("SUPPRIME")

@@ -15,6 +15,7 @@ from gateway import edxl, validation
 from gateway.conversion import cisu, convert, crossing, moving, places, rules
 from gateway.dry_run import Target, translated
 from gateway.errors import ConfigurationError, NotApplicable, Refused, Untranslatable
+from gateway.hub import derived_id, origin_of
 from gateway.model import JsonObject, Message
 from schemas.fields import Field, table
 from tests.strategies import enveloped, seeded
@@ -254,7 +255,9 @@ def test_engaged_resources_for_the_health_side(version: str) -> None:
     there = convert(one, version, "RS-RI")
     identifier = one.envelope.distribution_id
     every = (there.message, *there.further)
-    assert [m.envelope.distribution_id for m in every] == [identifier, f"{identifier}-2", f"{identifier}-3"]
+    assert [m.envelope.distribution_id for m in every] == [
+        identifier, derived_id(identifier, 2), derived_id(identifier, 3)
+    ]  # fmt: skip
     assert [m.header["messageId"] for m in every] == [m.envelope.distribution_id for m in every]
     assert [m.message_type for m in every] == ["RS-RI", "RS-SR", "RS-SR"]
     assert all(validation.is_valid(m) and m.model_version == version for m in every)
@@ -280,29 +283,97 @@ def test_a_status_repeats_what_the_fire_side_was_sent_with_the_new_state(version
     }
     older = message("RS-RI", {"caseId": CASE_ID, "resource": [SMUR, second]})
     newer = message("RS-RI", {"caseId": CASE_ID, "resource": [second]})
-    sent = [convert(one, "v3", "RC-RI").message for one in (newer, older)]
-    there = convert(status(SMUR["resourceId"], "2026-01-31T12:00:00+01:00", version), "v3", "RC-RI", sent)
+    before = [convert(one, "v3", "RC-RI").message for one in (newer, older)]
+    there = convert(status(SMUR["resourceId"], "2026-01-31T12:00:00+01:00", version), "v3", "RC-RI", before)
     assert validation.is_valid(there.message) and there.lost == () and there.further == ()
-    first, other = there.message.body["resource"]
+    other, first = there.message.body["resource"]  # what the sender stated last, then the one of the status
     assert first["state"] == {"datetime": "2026-01-31T12:00:00+01:00", "status": "RETOUR"}
-    assert other == sent[1].body["resource"][1]
+    assert other == before[0].body["resource"][0]
     # a resource that was engaged without a state has one that the rule gave
-    late = convert(status(second["resourceId"], "2026-01-31T12:00:00+01:00", version), "v3", "RC-RI", sent)
-    assert late.message.body["resource"][0]["state"]["status"] == "RETOUR"
+    late = convert(status(second["resourceId"], "2026-01-31T12:00:00+01:00", version), "v3", "RC-RI", before)
+    assert [one["state"]["status"] for one in late.message.body["resource"]] == ["RETOUR"]
+
+
+def sent(*resources: JsonObject, sender: str = SAMU) -> Message:
+    """An RC-RI that the fire side was sent."""
+    one = message("RS-RI", {"caseId": CASE_ID, "resource": list(resources)})
+    made = convert(one, "v3", "RC-RI").message
+    return edxl.message({**made.document, "senderID": sender}, "v3")
+
+
+def resource(name: str, at: str, code: str = "DEPART", **more: Any) -> JsonObject:
+    """A SMUR whose state began at HH:MM of one day."""
+    state = {"datetime": f"2026-01-31T{at}:00+01:00", "status": code}
+    return {**SMUR, "resourceId": f"{SAMU}.resource.{name}", "state": [state], **more}
+
+
+def states(made: Message) -> dict[str, tuple[str, str]]:
+    """Each resource's status and hour."""
+    return {
+        one["resourceId"].rpartition(".")[2]: (one["state"]["status"], one["state"]["datetime"][11:16])
+        for one in made.body["resource"]
+    }
+
+
+def status_of(name: str, at: str, code: str = "ARRIVEE") -> Message:
+    state = {"datetime": f"2026-01-31T{at}:00+01:00", "status": code}
+    return message("RS-SR", {"caseId": CASE_ID, "resourceId": f"{SAMU}.resource.{name}", "state": state})
 
 
 def test_a_status_that_is_not_newer_is_not_applicable() -> None:
-    sent = [convert(message("RS-RI", {"caseId": CASE_ID, "resource": [SMUR]}), "v3", "RC-RI").message]
-    for at in ("2026-01-31T10:00:00+01:00", SMUR["state"][1]["datetime"]):
+    before = [sent(resource("A", "10:30"))]
+    for at, code in (("10:00", "ARRIVEE"), ("10:30", "DEPART")):
         with pytest.raises(NotApplicable, match="as new or newer"):
-            convert(status(SMUR["resourceId"], at), "v3", "RC-RI", sent)
+            convert(status_of("A", at, code), "v3", "RC-RI", before)
+    now = convert(
+        status_of("A", "10:30", "ARRIVEE"), "v3", "RC-RI", before
+    ).message  # another one of that second
+    assert states(now) == {"A": ("ARRIVEE", "10:30")}
+
+
+def test_a_status_gives_every_resource_its_newest_state() -> None:
+    """RS-RI with A and B, then one with B alone: a status of A takes B back to nothing older."""
+    before = [sent(resource("B", "11:00", "RETOUR")), sent(resource("A", "10:00"), resource("B", "10:00"))]
+    made = convert(status_of("A", "11:05"), "v3", "RC-RI", before).message
+    assert states(made) == {"B": ("RETOUR", "11:00"), "A": ("ARRIVEE", "11:05")}
+    again = convert(status_of("B", "11:10", "REN-BASE"), "v3", "RC-RI", [made, *before]).message
+    assert states(again) == {"B": ("REN-BASE", "11:10"), "A": ("ARRIVEE", "11:05")}
+
+
+def test_a_state_that_only_the_rule_gave_hides_no_real_one() -> None:
+    bare = {**resource("A", "10:00"), "datetime": "2026-01-31T10:31:00+01:00"}
+    del bare["state"]
+    made = convert(status_of("A", "10:30"), "v3", "RC-RI", [sent(bare)]).message
+    assert states(made) == {"A": ("ARRIVEE", "10:30")}
+
+
+def test_a_status_repeats_what_its_own_sender_stated_and_no_other_one_s_resources() -> None:
+    other = sent(resource("X", "10:00"), sender="fr.health.samu750")
+    own = sent(resource("A", "10:00"))
+    made = convert(status_of("A", "10:10"), "v3", "RC-RI", [other, own]).message
+    assert states(made) == {"A": ("ARRIVEE", "10:10")}
+    foreign = convert(status_of("X", "10:10"), "v3", "RC-RI", [other, own]).message
+    assert states(foreign) == {"A": ("DEPART", "10:00"), "X": ("ARRIVEE", "10:10")}
+
+
+def test_a_resource_that_is_listed_twice_is_changed_twice() -> None:
+    made = convert(
+        status_of("A", "10:10"), "v3", "RC-RI", [sent(resource("A", "10:00"), resource("A", "10:05"))]
+    )
+    assert [one["state"]["status"] for one in made.message.body["resource"]] == ["ARRIVEE", "ARRIVEE"]
+
+
+@given(st.text(min_size=1), st.integers(2, 99_999))
+def test_a_derived_id_names_its_origin_and_no_other_id_does(identifier: str, number: int) -> None:
+    assert origin_of(derived_id(identifier, number)) == identifier
+    assert origin_of(f"{identifier}-{number}") == origin_of(identifier) == ""
 
 
 def test_a_status_of_an_unknown_resource_or_case_is_not_applicable() -> None:
     other = message("RS-RI", {"caseId": CASE_ID + "6", "resource": [SMUR]})
-    sent = [convert(other, "v3", "RC-RI").message]
+    before = [convert(other, "v3", "RC-RI").message]
     with pytest.raises(NotApplicable, match="no such resource"):
-        convert(status(SMUR["resourceId"], "2026-01-31T10:00:00+01:00"), "v3", "RC-RI", sent)
+        convert(status(SMUR["resourceId"], "2026-01-31T10:00:00+01:00"), "v3", "RC-RI", before)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +453,7 @@ OLD_NOTES = (
     "Opérateur de l'alerte : fr.health.samu440, CRRA",
     '{"priority": "P3"}',
 )
-TEXTS = st.sampled_from(OLD_NOTES) | st.text(min_size=1, max_size=40)
+TEXTS = st.sampled_from(OLD_NOTES) | st.text(min_size=1, max_size=40).filter(str.strip)
 
 
 def structure(value: Any) -> Any:
@@ -510,7 +581,8 @@ def test_further_messages_of_several_items_have_ids_of_their_own() -> None:
     two = edxl.message({**one.document, "content": one.document["content"] * 2}, "v3")
     told = translated(two, Target("RS-RI", "v3", "json"))
     ids = [form["content"]["distributionID"] for form in told]
-    assert ids == [one.envelope.distribution_id + end for end in ("", "-2", "-3", "-4")]
+    first = one.envelope.distribution_id
+    assert ids == [first, *(derived_id(first, number) for number in (2, 3, 4))]
     assert all(form["loss"] == [] for form in (told[1], told[3]))
     with pytest.raises(Refused):
         translated(some("RS-SR", "v3")[0], Target("RC-RI", "v3", "json"))

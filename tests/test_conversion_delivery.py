@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gateway import edxl, translation
+from gateway.hub import derived_id
 from gateway.model import JsonObject
 from tests.house import PUBLISHERS, House, house, publisher
 from tests.patience import until
@@ -68,6 +69,8 @@ async def test_a_status_reaches_the_fire_side_with_the_resources_of_its_case(gat
     (resource,) = edxl.decode(item["content"].encode(), edxl.XML, "v3").body["resource"]
     assert (item["messageType"], resource["state"]) == ("RC-RI", state)
     assert resource["resourceId"] == SMUR["resourceId"]
+    assert (await brought(gateway, "resourcesStatus", status, SAMU, FIRE)).status_code == 200  # again
+    assert len(await gateway.inbox("fire")) == 2
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ async def test_a_health_actor_gets_health_types_if_it_wants_them(
     assert [item["messageType"] for item in items] == kinds
     first = items[0]["distributionID"]
     assert [item["distributionID"] for item in items[1:]] == [
-        f"{first}-{n}" for n in range(2, len(kinds) + 1)
+        derived_id(first, n) for n in range(2, len(kinds) + 1)
     ]
     headers = await gateway.token("cisu")
     acks = [await gateway.client.post(f"/v1/inbox/{item['id']}/ack", headers=headers) for item in items]
@@ -132,7 +135,7 @@ async def test_the_dry_run_shows_every_message(gateway: House) -> None:
     told = (await gateway.client.post(url, content=body, headers=headers)).json()
     assert set(told) == {"contentType", "content", "further", "loss"}
     (status,) = told["further"]
-    assert status["content"]["distributionID"] == told["content"]["distributionID"] + "-2"
+    assert status["content"]["distributionID"] == derived_id(told["content"]["distributionID"], 2)
     assert "loss" not in status and told["loss"]
     refused = await gateway.client.post("/v1/messages/$translate?to=RS-EDA", content=body, headers=headers)
     assert refused.status_code == 422 and "RC-RI is not translated to RS-EDA" in refused.text

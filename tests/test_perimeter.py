@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 import schemas
 from gateway import edxl, translation
+from gateway.conversion.withholding import STRANGE
 from gateway.hub import is_health
 from gateway.model import JsonObject, Message
 from gateway.perimeter import Passage, passage
+from gateway.registry import Registry
 from gateway.registry.fields import MESSAGE_TYPES
 from tests.house import NOW, PUBLISHERS, House, house, publisher
-from tests.patience import until
+from tests.patience import until, until_told
 from tests.strategies import enveloped
 from tests.test_conversion import some
 from tests.test_conversion_cisu import FIRE_CASE, FIRE_TRUCK, HEALTH_CASE, SMUR
@@ -266,6 +268,89 @@ async def test_no_secret_is_anywhere_at_the_other_side(
         assert [path for path in reported if path.startswith(subject)] == [subject]
         assert subject in status.json()["timeline"][-1]["detail"], status.text
     assert not [loss for loss in item["loss"] if "value" in loss]
+
+
+def with_extras(document: JsonObject) -> JsonObject:
+    """A document with members that no model knows, at every level that the schemas leave open."""
+    extra = {"patient": [{"treatment": SECRET}], "sourceMessage": {"note": SECRET}}
+    made = deepcopy(document)
+    content = made["content"][0]
+    inner = content["jsonContent"]["embeddedJsonContent"]
+    for holder in (content, content["jsonContent"], inner, inner["message"]):
+        holder |= extra
+    return made
+
+
+@pytest.mark.parametrize("message_type", ["RS-EDA", "RS-RI", "RC-EDA", "RC-REF", "RS-ERROR"])
+@pytest.mark.parametrize("kind", ["json", "xml"])
+async def test_members_that_no_model_knows_do_not_pass(tmp_path: Path, message_type: str, kind: str) -> None:
+    people = (PUBLISHERS[0], publisher("fire", (FIRE,), (FIRE,), format=kind))
+    body = WITHHELD.get(message_type) or body_of(message_type)
+    async with house(tmp_path, people) as gateway:
+        sent = await gateway.send(with_extras(document(message_type, SAMU, FIRE, body)))
+        assert sent.status_code == 202, sent.text
+        (brought,) = await until(lambda: gateway.core.bundles)
+        assert (await gateway.deliver(brought)).status_code == 200
+        page = (await gateway.client.get("/v1/inbox", headers=await gateway.token("fire"))).text
+        assert SECRET not in page
+        (item,) = orjson.loads(page)["items"]
+        beside = [loss["path"] for loss in item["loss"] if loss["reason"].endswith(STRANGE)]
+        prefix = "content[0].jsonContent.embeddedJsonContent.message"
+        assert f"{prefix}.patient" in beside and f"{prefix}.sourceMessage" in beside
+
+
+async def test_a_fire_service_s_unknown_members_do_not_reach_a_samu(gateway: House) -> None:
+    made = with_extras(document("RC-EDA", FIRE, SAMU))
+    assert (await gateway.deliver(translation.to_fhir(edxl.message(made, "v3")))).status_code == 200
+    page = (await gateway.client.get("/v1/inbox", headers=await gateway.token("lrm"))).text
+    assert SECRET not in page
+
+
+@pytest.mark.parametrize("message_type", list(WITHHELD))
+async def test_an_actor_behind_the_core_gets_no_secret_either(tmp_path: Path, message_type: str) -> None:
+    """Its inbox is not here, so the Bundle that leaves is converted already."""
+    behind = "fr.fire.behind.core"
+    registry = Registry.of((PUBLISHERS[0],), core_recipients=("fr.fire.*",))
+    async with house(tmp_path, (PUBLISHERS[0],)) as gateway:
+        gateway.runtime.registry.reload(lambda: registry)
+        sent = await gateway.send(with_extras(document(message_type, SAMU, behind, WITHHELD[message_type])))
+        assert sent.status_code == 202, sent.text
+        (bundle,) = await until(lambda: gateway.core.bundles)
+        wanted = {"RS-EDA": "RC-EDA", "RS-RI": "RC-RI"}.get(message_type, message_type)
+        assert translation.describe(bundle).message_type == wanted
+        told = orjson.dumps(translation.from_fhir(bundle)).decode()
+        assert not [trace for trace in TRACES if trace in told.replace(sent.json()["id"], "")]
+
+
+@pytest.mark.parametrize(("message_type", "status"), [("RS-EDA-MAJ", "dead"), ("RS-SR", "forwarded")])
+async def test_what_has_no_form_alone_does_not_leave_for_an_actor_behind_the_core(
+    tmp_path: Path, message_type: str, status: str
+) -> None:
+    registry = Registry.of((PUBLISHERS[0],), core_recipients=("fr.fire.*",))
+    async with house(tmp_path, (PUBLISHERS[0],)) as gateway:
+        gateway.runtime.registry.reload(lambda: registry)
+        sent = await gateway.send(document(message_type, SAMU, "fr.fire.behind.core"))
+        where, headers = sent.headers["Location"], await gateway.token()
+
+        async def ask() -> Any:
+            return (await gateway.client.get(where, headers=headers)).json()
+
+        found = await until_told(ask, lambda told: told["status"] == status and told["lastCause"])
+        assert ("not-applicable" in [step["step"] for step in found["timeline"]]) == (status == "forwarded")
+        assert gateway.core.bundles == []
+
+
+async def test_a_derived_message_takes_no_other_message_s_place(gateway: House) -> None:
+    """RC-RI _1 becomes RS-RI _1 and an RS-SR; a case that its sender calls _1-2 arrives all the same."""
+    first = document("RC-RI", FIRE, SAMU)
+    second = document("RC-EDA", FIRE, SAMU)
+    for name in ("distributionID",):
+        second[name] = f"{first[name]}-2"
+    inner = second["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    inner["messageId"] = second["distributionID"]
+    for made in (first, second):
+        assert (await gateway.deliver(translation.to_fhir(edxl.message(made, "v3")))).status_code == 200
+    assert [item["messageType"] for item in await gateway.inbox("lrm")] == ["RS-RI", "RS-SR", "RS-EDA"]
 
 
 ACTORS = st.sampled_from(

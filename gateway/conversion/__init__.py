@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from gateway import edxl, validation
 from gateway.conversion import cisu, code_map, codes, fills, rules
+from gateway.conversion.answers import without_step
 from gateway.conversion.cisu import VERSION
-from gateway.conversion.crossing import WITHHELD
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
 from gateway.conversion.repair import repaired
+from gateway.conversion.withholding import readable
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject, Message
 
-__all__ = ["VERSION", "WITHHELD", "Converted", "check", "convert"]
+__all__ = ["VERSION", "Converted", "check", "convert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,17 @@ def convert(
     message: Message, version: str, message_type: str = "", before: Sequence[Message] = ()
 ) -> Converted:
     """A valid message in another model version of its type, or of the type that stands for its own on the other side of
-    CISU; the same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
+    CISU, without what an actor of the other perimeter may not read. The same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
     about the same case that the recipient was sent, newest first.
 
     Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
     the message is not translated to the type; NotApplicable where nothing in it concerns the other side.
     """
+    message, refusal = without_step(message, version)
+    message, removed = readable(message)
     if message_type in {"", message.message_type}:
         made, moving = _in_version(message, version)
-        return Converted(made, moving.losses(message.message_type, version))
+        return Converted(made, (*refusal, *removed, *moving.losses(message.message_type, version)))
     first, moving = _in_version(message, VERSION)
     exchange = cisu.exchanged(first, message_type, before)
     made, last = _in_version(exchange.messages[0], version)
@@ -57,7 +60,8 @@ def convert(
     ]
     changing = [message.model_version != VERSION, True, version != VERSION]
     lost = report(message, [hop for hop, changes in zip(hops, changing, strict=True) if changes])
-    return Converted(made, lost, tuple(_in_version(one, version)[0] for one in exchange.messages[1:]))
+    further = tuple(_in_version(one, version)[0] for one in exchange.messages[1:])
+    return Converted(made, (*removed, *lost), further)
 
 
 def _in_version(message: Message, version: str) -> tuple[Message, Moving]:

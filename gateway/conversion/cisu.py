@@ -9,6 +9,7 @@ from gateway.conversion.crossing import UNKNOWN_VEHICLE, cross
 from gateway.conversion.moving import Loss
 from gateway.conversion.sides import About, Side, instant
 from gateway.errors import NotApplicable, Untranslatable
+from gateway.hub import derived_id
 from gateway.model import JsonObject, Message
 from gateway.validation.place import Place
 from schemas import root_key
@@ -57,22 +58,52 @@ def exchanged(message: Message, message_type: str, before: Sequence[Message] = (
 
 
 def _status(message: Message, before: Sequence[Message]) -> Exchange:
-    """The newest RC-RI that has the resource, with the new state."""
+    """All resources that this sender stated last, each with its newest state, and the resource of the status with its own.
+
+    Where the sender did not state that resource itself, it is taken from what another one stated.
+    """
     case, resource_id, state = (message.body[name] for name in ("caseId", "resourceId", "state"))
-    for sent in before:
-        resources = sent.body["resource"]
-        index = next((n for n, one in enumerate(resources) if one["resourceId"] == resource_id), None)
-        if index is None or sent.body["caseId"] != case:
-            continue
-        if instant(resources[index]["state"]) >= instant(state):
-            raise NotApplicable(OLD_STATUS, "content[0]")
-        changed = {**resources[index], "state": state}
-        body = {"caseId": case, "resource": [*resources[:index], changed, *resources[index + 1 :]]}
-        made = _message(message, "RC-RI", body)
-        if not validation.is_valid(made):
-            raise Untranslatable(f"RC-RI {VERSION} cannot say this status", "content[0]")
-        return Exchange((made,), ())
-    raise NotApplicable(STATUS_ALONE, "content[0]")
+    sent = [one for one in before if one.body["caseId"] == case]
+    stated = [resource for one in sent for resource in one.body["resource"]]  # newest message first
+    known = [resource for resource in stated if resource["resourceId"] == resource_id]
+    if not known:
+        raise NotApplicable(STATUS_ALONE, "content[0]")
+    if any(_is_as_new(resource, state) for resource in known):
+        raise NotApplicable(OLD_STATUS, "content[0]")
+    own = next((one for one in sent if one.envelope.sender_id == message.envelope.sender_id), None)
+    resources = list(own.body["resource"]) if own else []
+    if not any(one["resourceId"] == resource_id for one in resources):
+        resources.append(known[0])
+    made = [
+        {**one, "state": state} if one["resourceId"] == resource_id else _newest(one, stated)
+        for one in resources
+    ]
+    made_message = _message(message, "RC-RI", {"caseId": case, "resource": made})
+    if not validation.is_valid(made_message):
+        raise Untranslatable(f"RC-RI {VERSION} cannot say this status", "content[0]")
+    return Exchange((made_message,), ())
+
+
+def _is_as_new(resource: JsonObject, state: JsonObject) -> bool:
+    """Whether a resource's state is newer than another, or the same. One that only the rule gave is older than any."""
+    known = resource["state"]
+    if _is_given(resource):
+        return False
+    same = known["status"] == state["status"] and instant(known) == instant(state)
+    return same or instant(known) > instant(state)
+
+
+def _is_given(resource: JsonObject) -> bool:
+    """Whether the state may be the one that the rules give to a resource without one (`schemas/conversion/cisu.rules`)."""
+    state = resource["state"]
+    return bool(state["status"] == "DECLENCHE" and state["datetime"] == resource["datetime"])
+
+
+def _newest(resource: JsonObject, stated: Sequence[JsonObject]) -> JsonObject:
+    """The resource with the newest state that was stated of it."""
+    known = [one for one in stated if one["resourceId"] == resource["resourceId"]]
+    newest = max(known, key=lambda one: (not _is_given(one), instant(one["state"])), default=resource)
+    return {**resource, "state": newest["state"]}
 
 
 @cache
@@ -124,8 +155,8 @@ def _takes(field: Field | None, code: str) -> bool:
 def _message(message: Message, message_type: str, body: JsonObject, number: int = 1) -> Message:
     """The message of the other side with this use case; `number` is its place among those made of one message."""
     header = {**message.header}
-    header.pop(message.root_key, None)
-    identifier = message.envelope.distribution_id + (f"-{number}" if number > 1 else "")
+    identifier = message.envelope.distribution_id
+    identifier = derived_id(identifier, number) if number > 1 else identifier
     if header.get("messageId") == message.envelope.distribution_id:
         header["messageId"] = identifier
     inner = {"message": {**header, root_key(message_type, VERSION): body}}

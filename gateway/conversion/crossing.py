@@ -14,17 +14,20 @@ from gateway.conversion.places import at, leaves
 from gateway.conversion.rules import rules
 from gateway.conversion.sentences import Written
 from gateway.conversion.sides import About, Given, Side, carried, fill
+from gateway.conversion.withholding import WITHHELD
 from gateway.model import JsonObject
 from gateway.validation.place import Place
 
 AS_TEXT = "the type has no field for it: it is part of this text"
 GIVEN = "the type must have it, the message does not say it: given by rule"
 NO_PLACE = "the type has no place for it"
-WITHHELD = "medical secrecy: this stays with health actors"
 UNKNOWN_VEHICLE = "the other side knows no vehicle of this type: the resource is left out"
 OTHER_CODE = "the other side's code list has another code for it (official code map)"
 FOLDED = "the other side's code list has one code for this and an earlier item (official code map)"
 NO_CODE = "the other side's code list has no code for it (official code map)"
+
+
+__all__ = ["WITHHELD", "Crossed", "cross"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,9 +154,10 @@ def _private_webhooks(registrations: list[Registration]) -> Iterator[str]:
 def _direct_outside_health(registrations: list[Registration]) -> Iterator[str]:
     """Registrations that ask for a health actor's types without being one; the server converts for them all the same."""
     for one in registrations:
-        if one.publisher.cisu == "direct" and not any(map(may_be_health, one.publisher.inbox_for)):
+        ids = (*one.publisher.inbox_for, *one.publisher.sends_for)
+        if one.publisher.cisu == "direct" and not any(map(may_be_health, ids)):
             yield (
-                f'{one.file.at("cisu")}: cisu: "direct" is for health actors (fr.health.…); none of inbox_for is one: '
+                f'{one.file.at("cisu")}: cisu: "direct" is for health actors (fr.health.…), and this one has no such id: '
                 'what health actors send is converted for it. Remove the line or write "convert"'
             )
 

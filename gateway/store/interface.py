@@ -209,8 +209,11 @@ class Store(Protocol):
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float, answer: Answer | None = None) -> InboxItem:
-        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item.
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item. `further` ones, which were
+        made of the same message, are kept with it, all or none.
 
         What it does not say as sent is noted, once, in the timeline of the message that it is made from, if that is here.
 
@@ -244,8 +247,8 @@ class Store(Protocol):
     async def recipients(
         self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]
     ) -> frozenset[str]:
-        """For whom a message of `sent_by` was, by what was sent from here, else by the inboxes of these publishers; empty
-        where it is not known.
+        """For whom a message of `sent_by` ("" = of anybody) was, by what was sent from here, else by the inboxes of these
+        publishers; empty where it is not known.
         """
 
     async def acknowledge(

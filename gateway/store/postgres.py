@@ -198,14 +198,20 @@ class PostgresStore:
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float, answer: Answer | None = None) -> InboxItem:
-        """Keep a delivery, and note the answer that it is."""
-        if answer is None:
-            item = await self._engine.ask(postgres_writes.deposit, delivery)
-        else:
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery and what goes with it, and note the answer that it is."""
+        every = (delivery, *further)
+        if answer is not None:
             item, left = await self._engine.change(postgres_writes.deposit_answer, delivery, answer, now)
             self._left(left)
-        self._engine.delivered(delivery)
+        elif further:
+            item = await self._engine.change(postgres_writes.deposit_all, every)
+        else:
+            item = await self._engine.ask(postgres_writes.deposit, delivery)
+        for one in every:
+            self._engine.delivered(one)
         return item
 
     def _left(self, count: int) -> None:

@@ -41,10 +41,10 @@ HAS_ITEMS = """
 SELECT 1 FROM inbox WHERE acknowledged_at IS NULL AND (publisher_id, seq) > ($1, $2) AND publisher_id <= $1
 ORDER BY publisher_id, seq LIMIT 1
 """
-SENT_TO = "SELECT recipient FROM messages WHERE distribution_id = $1 AND sender = $2"
+SENT_TO = "SELECT recipient FROM messages WHERE distribution_id = $1 AND ($2 = '' OR sender = $2)"
 DEPOSITED_FOR = """
 SELECT i.recipient FROM unnest($1::text[]) AS g (publisher_id)
-JOIN inbox i ON i.publisher_id = g.publisher_id AND i.distribution_id = $2 AND i.sender = $3
+JOIN inbox i ON i.publisher_id = g.publisher_id AND i.distribution_id = $2 AND ($3 = '' OR i.sender = $3)
 """
 RESOURCES_TOLD = f"""
 SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)

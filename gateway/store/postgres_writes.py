@@ -121,6 +121,12 @@ async def deposit(connection: Connection, delivery: Delivery, answer: Answer | N
     return InboxItem(row[1], row[0], delivery)
 
 
+async def deposit_all(connection: Connection, deliveries: Sequence[Delivery]) -> InboxItem:
+    """Keep several deliveries; the item of the first."""
+    items = [await deposit(connection, one) for one in deliveries]
+    return items[0]
+
+
 async def reject(
     connection: Connection, held: Held, now: float, status: Status, cause: str, answer: Delivery | None
 ) -> Ended:

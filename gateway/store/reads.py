@@ -140,11 +140,11 @@ def recipients(
     connection: sqlite3.Connection, distribution_id: str, sender: str, publisher_ids: Sequence[str]
 ) -> frozenset[str]:
     """For whom a message of this sender was."""
-    key = (distribution_id, sender)
+    key = (distribution_id, sender, sender)
     found = connection.execute(
-        "SELECT recipient FROM messages WHERE distribution_id = ? AND sender = ?", key
+        "SELECT recipient FROM messages WHERE distribution_id = ? AND (? = '' OR sender = ?)", key
     ).fetchall()
-    statement = "SELECT recipient FROM inbox WHERE publisher_id = ? AND distribution_id = ? AND sender = ?"
+    statement = "SELECT recipient FROM inbox WHERE publisher_id = ? AND distribution_id = ? AND (? = '' OR sender = ?)"
     if not found:
         found = [
             row for one in publisher_ids for row in connection.execute(statement, (one, *key)).fetchall()

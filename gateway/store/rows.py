@@ -127,13 +127,16 @@ def inbox_item(row: Any) -> InboxItem:
 
 
 def is_later(item: Any, rank: int | None) -> bool:
-    """Whether an acknowledgement changes an item: the first one does, later ones where the item was answered and they answer
-    with a higher rank. `rank` is None where nothing is to be answered.
+    """Whether an acknowledgement changes an item: the first one does; after that a refusal (an odd rank) where none was the last
+    answer, and a higher rank where the item was answered. `rank` is None where nothing is to be answered.
     """
     acknowledged_at, reference, last = item
     if acknowledged_at is None:
         return True
-    return bool(reference) and rank is not None and rank > last
+    if rank is None:
+        return False
+    is_refusal, was_refused = rank % 2 == 1, bool(reference) and last % 2 == 1
+    return (is_refusal and not was_refused) or (bool(reference) and rank > last)
 
 
 def lane_of(connection: sqlite3.Connection, message: Submission) -> str:

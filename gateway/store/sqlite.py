@@ -206,17 +206,22 @@ class SqliteStore:
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float, answer: Answer | None = None) -> InboxItem:
-        """Keep a delivery, and note the answer that it is."""
-        seq = self._engine.number(now)
-        item_id = rows.new_id(seq)
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery and what goes with it, and note the answer that it is."""
+        every = (delivery, *further)
+        numbers = [self._engine.number(now) for _ in every]
+        numbered = [(seq, rows.new_id(seq), one) for seq, one in zip(numbers, every, strict=True)]
 
         def write(connection: sqlite3.Connection) -> tuple[InboxItem, list[str]]:
             answered = [] if answer is None else writes.note_answer(connection, answer, now)
-            return writes.deposit(connection, seq, item_id, delivery, answer), answered
+            items = [writes.deposit(connection, *one, answer) for one in numbered]
+            return items[0], answered
 
         def settle(outcome: tuple[InboxItem, list[str]]) -> None:
-            self._engine.delivered(delivery)
+            for one in every:
+                self._engine.delivered(one)
             self._engine.leave_unless_under_way(outcome[1])
 
         item, _ = await self._engine.do(write, settle)
