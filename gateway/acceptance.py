@@ -8,32 +8,45 @@ from dataclasses import replace
 from gateway import edxl, reference, validation
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
+from gateway.hub import is_health
 from gateway.model import Message, Publisher, iso
+from gateway.perimeter import Passage, passage, refusal
 from gateway.registry import Registry
 from gateway.runtime import Runtime
 
-HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
 ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
 
 
-def require(runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float) -> None:
-    """Raise Refused with all issues (400 403 410 422) where one of them is an error."""
+def require(
+    runtime: Runtime,
+    publisher: Publisher,
+    message: Message,
+    media_type: str,
+    now: float,
+    known: tuple[Issue, ...] = (),
+) -> None:
+    """Raise Refused with all issues (400 403 410 422) where one of them is an error. `known` are those that the store found."""
     strict = _is_strict(runtime, publisher)
     if validation.accepts(message, strict_codes=strict) and not any(
-        _beyond(runtime, publisher, message, now)
+        (*known, *_beyond(runtime, publisher, message, now))
     ):
         return
-    found = issues(runtime, publisher, message, media_type, now)
+    found = issues(runtime, publisher, message, media_type, now, known)
     if any(issue.severity == "error" for issue in found):
         raise Refused(*found)
 
 
 def issues(
-    runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float
+    runtime: Runtime,
+    publisher: Publisher,
+    message: Message,
+    media_type: str,
+    now: float,
+    known: tuple[Issue, ...] = (),
 ) -> tuple[Issue, ...]:
     """All that speaks against the message, warnings too, with pointers into the sender's own format."""
     strict = _is_strict(runtime, publisher)
-    beyond = reference.about(_beyond(runtime, publisher, message, now), message.model_version)
+    beyond = reference.about((*known, *_beyond(runtime, publisher, message, now)), message.model_version)
     found = (*beyond, *validation.judge(message, strict_codes=strict))
     if media_type != edxl.XML:
         return found
@@ -70,9 +83,20 @@ def _recipient(registry: Registry, message: Message) -> Iterator[Issue]:
     if not registry.is_known(recipient):
         text = f"No inbox is known for {recipient[:80]!r}. Check the id with the recipient."
         yield _issue(ErrorKind.RECIPIENT, text, ADDRESS)
-    elif sender and not (sender.startswith(HEALTH_PREFIX) or recipient.startswith(HEALTH_PREFIX)):
-        text = "Neither sender nor recipient is a health actor (fr.health…); the platform carries no such exchange."
+    elif sender and not (is_health(sender) or is_health(recipient)):  # Hub Santé, dispatcher rule 5
+        text = "Neither sender nor recipient is a health actor (fr.health.…); the platform carries no such exchange."
         yield _issue(ErrorKind.RECIPIENT, text, ADDRESS)
+    elif sender and _passage(registry, message) is Passage.REFUSED:
+        yield _issue(ErrorKind.RECIPIENT, refusal(message.message_type, sender, recipient), "content[0]")
+
+
+def _passage(registry: Registry, message: Message) -> Passage:
+    ends = message.envelope.sender_id, message.envelope.address
+    publisher = registry.recipient_publisher(message.envelope.address)
+    if publisher is None:  # behind the core
+        return passage(message.message_type, *ends)
+    direct = publisher.cisu == "direct"
+    return passage(message.message_type, *ends, direct=direct, listed=publisher.message_types)
 
 
 def _distribution_id(registry: Registry, message: Message) -> Iterator[Issue]:
@@ -80,7 +104,7 @@ def _distribution_id(registry: Registry, message: Message) -> Iterator[Issue]:
     # prefix is asked for by validation
     sender, distribution_id = message.envelope.sender_id, message.envelope.distribution_id
     prefix = distribution_id.partition("_")[0]
-    if sender.startswith(HEALTH_PREFIX) or prefix in ("", sender) or not registry.is_known(prefix):
+    if is_health(sender) or prefix in ("", sender) or not registry.is_known(prefix):
         return
     text = f"Found {distribution_id[:80]!r}, which begins with another actor's id. Begin it with {sender[:80]!r}."
     yield _issue(ErrorKind.ENVELOPE, text, "distributionID")

@@ -7,16 +7,20 @@ from gateway.model import JsonObject, iso
 
 LIFE = 86_400.0  # seconds until an answer expires: the Hub Santé's own time to live
 LANGUAGE = "fr-FR"
-HUB_ID = "fr.health.hub"  # who signs the gateway's own messages
+HAVE_STEP = frozenset({"v3"})  # the model versions whose RC-REF has `step`
+ACTUAL = "Actual"  # distributionStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """Who answers whom about which message. Ids are the Hub Santé's; `refers_to` is a distributionID."""
+    """Who answers whom about which message. Ids are the Hub Santé's; `refers_to` is a distributionID, `status` the
+    distributionStatus of the answered message: the answer to an Exercise is an Exercise.
+    """
 
     sender: str
     recipient: str
     refers_to: str
+    status: str = ACTUAL
 
 
 def reference(
@@ -25,19 +29,21 @@ def reference(
     step: str | None = None,
     refused: bool | None = None,
     version: str = "v3",
+    after: str = "",
 ) -> JsonObject:
-    """An RC-REF (EDXL-DE kind Ack). The same question gives the same distributionID.
+    """An RC-REF (EDXL-DE kind Ack). The same answer after the same one (`after`, its distributionID) has the same distributionID.
 
-    `step` and `refused` came with model v3; in an older one they are left out.
+    `step` is left out where the version has none.
     """
     body: JsonObject = {"distributionID": about.refers_to}
-    if version != "v3":
-        step = refused = None
+    if version not in HAVE_STEP:
+        step = None
     if refused is not None:
         body["refused"] = refused
     if step is not None:
         body["step"] = step
-    return _envelope(about, "Ack", {"reference": body}, now, header=True)
+    said = "\n".join(filter(None, (step, "refused" if refused else "", after)))
+    return _envelope(about, "Ack", {"reference": body}, now, header=True, said=said)
 
 
 def error(about: Correspondence, now: float, hub: tuple[int, str], cause: str) -> JsonObject:
@@ -52,9 +58,9 @@ def error(about: Correspondence, now: float, hub: tuple[int, str], cause: str) -
 
 
 def _envelope(
-    about: Correspondence, kind: str, message: JsonObject, now: float, *, header: bool
+    about: Correspondence, kind: str, message: JsonObject, now: float, *, header: bool, said: str = ""
 ) -> JsonObject:
-    seed = f"{kind}\n{about.sender}\n{about.recipient}\n{about.refers_to}"
+    seed = "\n".join(filter(None, (kind, about.sender, about.recipient, about.refers_to, said)))
     distribution_id = f"{about.sender}_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
     sent = iso(now)
     before = {
@@ -62,7 +68,7 @@ def _envelope(
         "sender": {"name": about.sender, "URI": f"hubex:{about.sender}"},
         "sentAt": sent,
         "kind": kind,
-        "status": "Actual",
+        "status": about.status,
         "recipient": [{"name": about.recipient, "URI": f"hubex:{about.recipient}"}],
     }
     address = {"explicitAddressScheme": "hubex", "explicitAddressValue": about.recipient}
@@ -71,7 +77,7 @@ def _envelope(
         "senderID": about.sender,
         "dateTimeSent": sent,
         "dateTimeExpires": iso(now + LIFE),
-        "distributionStatus": "Actual",
+        "distributionStatus": about.status,
         "distributionKind": kind,
         "descriptor": {"language": LANGUAGE, "explicitAddress": address},
         "content": [

@@ -10,8 +10,7 @@ def check_all(environ: Mapping[str, str]) -> list[str]:
     """One line a finding, with file and line where there is one: settings, registrations, schemas, mapping tables, code maps."""
     try:
         made = settings.load(environ)
-        service.read_registry(made)
-        configuration = []
+        configuration = list(service.read_registry(made).findings)
     except ConfigurationError as error:
         configuration = str(error).splitlines()
     return [*configuration, *validation.check(), *translation.check(), *conversion.check()]

@@ -10,22 +10,27 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import answers, edxl, intake, outcome, validation
+from gateway import edxl, intake, outcome, validation
+from gateway.answer_reading import answer_in
 from gateway.body import read_body
-from gateway.conversion import HEALTH, Converted, convert, other_type
+from gateway.conversion import VERSION, Converted, convert
 from gateway.edxl import facts
-from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Delivery, JsonObject, Message, Publisher, Status, Submission
-from gateway.observability import DELIVERED, log
+from gateway.errors import ErrorKind, Issue, NotApplicable, Refused, Unavailable, Untranslatable
+from gateway.model import Delivery, JsonObject, Message, Publisher
+from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.pace import DELIVERY
+from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
+from gateway.undeliverable import not_applicable, undeliverable
 
 SCOPE = "core.deliver"
-OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
-TOLD = 20  # RC-RI of a case that are looked through for a resource
+RESOURCES = 100  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
-EXPIRED = frozenset({400, 500})  # Hub Santé: expired before routing, or in the recipient's queue
+DEFECT = Issue(
+    ErrorKind.TRANSLATION,
+    "The gateway failed on this message: a defect, reported to its operator. Quote the distributionID.",
+)
 
 
 async def process_message(runtime: Runtime, request: Request) -> Response:
@@ -33,23 +38,47 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     await identify(runtime, request, SCOPE)  # 401 403
     require_fhir(request)  # 415
     body = await read_body(request, runtime.settings.max_drain, runtime.settings.max_drain)  # 413
-    message = intake.from_bundle(body)  # 400 422
-    publisher = recipient_of(runtime, message)  # 422
+    try:
+        delivery = await deliver(runtime, body)  # 400 422 503
+    except NotApplicable as nothing:
+        await not_applicable(runtime, body, nothing)
+        return well(runtime)
+    except Unavailable:
+        raise
+    except Refused as refusal:
+        await undeliverable(runtime, body, refusal)
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the recipient's other messages waiting
+        log.error("delivery_failed", exc_info=error)
+        defect = Refused(DEFECT)
+        await undeliverable(runtime, body, defect)
+        raise defect from None
+    return delivered(runtime, delivery)
+
+
+async def deliver(runtime: Runtime, body: bytes) -> Delivery:
+    """Put the message of a Bundle into its recipient's inbox, an answer with the status that it gives the answered message.
+
+    Raises Refused (400, 422), Unavailable (503), and NotApplicable where nothing in it concerns the recipient.
+    """
+    message = intake.from_bundle(body)
+    publisher = recipient_of(runtime, message)
+    await take_turn(runtime, publisher, message)
+    before = await sent_before(runtime, publisher, message)
+    delivery, *further = to_deliveries(publisher, message, before, runtime.now())
+    answer = answer_in(message)
+    await runtime.store.deposit(delivery, runtime.now(), answer, further)
+    if answer is not None:
+        ANSWERS.labels(answer.status or "answered").inc()
+    return delivery
+
+
+async def take_turn(runtime: Runtime, publisher: Publisher, message: Message) -> None:
+    """Wait for this message's turn. Urgent messages never wait."""
     if facts.priority(message) in URGENT_PRIORITIES:
         runtime.pace.urgent()
     else:
         await runtime.pace.step((DELIVERY, publisher.id))
-    try:
-        before = await told_before(runtime, publisher, message)  # 503
-        delivery, *further = to_deliveries(publisher, message, before, runtime.now())  # 422
-    except Refused as refusal:
-        await tell_the_sender(runtime, message, refusal)
-        raise
-    for one in (delivery, *further):  # their ids tell what is there already when the core comes again
-        await runtime.store.deposit(one, runtime.now())  # 503
-    if message.message_type in facts.REFERENCES:
-        await note_answer(runtime, message)
-    return delivered(runtime, delivery)
 
 
 def require_fhir(request: Request) -> None:
@@ -67,33 +96,45 @@ def recipient_of(runtime: Runtime, message: Message) -> Publisher:
 
 
 def wanted_type(publisher: Publisher, message: Message) -> str:
-    """The type in which the recipient takes the message: its own side's, where one side alone is a health actor and its
-    registration says that it wants conversion.
-    """
-    sender, recipient = (
-        one.startswith(HEALTH) for one in (message.envelope.sender_id, message.envelope.address)
-    )
-    foreign = message.message_type.startswith("RC-" if recipient else "RS-")
-    crosses = publisher.cisu == "convert" and sender != recipient and foreign
-    return (other_type(message.message_type) if crosses else "") or message.message_type
+    """The type in which the recipient gets the message. Raises Refused (422, Hub 501) where the type does not pass to it."""
+    envelope, found = message.envelope, message.message_type
+    ends = envelope.sender_id, envelope.address
+    direct = publisher.cisu == "direct"
+    match passage(found, *ends, direct=direct, listed=publisher.message_types):
+        case Passage.REFUSED:
+            raise Refused(Issue(ErrorKind.RECIPIENT, refusal(found, *ends), RECIPIENT))
+        case Passage.CONVERTED:
+            return converted_type(found, envelope.address)
+    return found
 
 
-async def told_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Message, ...]:
+async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Message, ...]:
     """The RC-RI about its case that the recipient was sent, newest first, for an RS-SR that is to become one. Raises
     Unavailable (503).
     """
     if message.message_type != "RS-SR" or wanted_type(publisher, message) == "RS-SR":
         return ()
     recipient, case = message.envelope.address, facts.case_id(message)
-    found = await runtime.store.resources_told(publisher.id, recipient, case, TOLD)
-    return tuple(edxl.decode(one.content, one.content_type, one.model_version) for one in found)
+    found = await runtime.store.resources_told(publisher.id, recipient, case, RESOURCES)
+    ids = [one.distribution_id for one in found]
+    own = message.envelope.distribution_id
+    if own in ids:  # the core brings it again: what came after it does not count
+        found = found[ids.index(own) + 1 :]
+    sent = (edxl.decode(one.content, one.content_type, one.model_version) for one in found)
+    return tuple(convert(one, VERSION).message for one in sent)
 
 
 def converted(publisher: Publisher, message: Message, before: Sequence[Message]) -> Converted:
-    """The message in the publisher's version and type. Raises Refused (422, Hub 600) where it cannot be said so."""
+    """The message in the publisher's version and type.
+
+    Raises Refused (422, Hub 501 or 600) where it does not pass or cannot be said so, NotApplicable where nothing in it
+    concerns the recipient.
+    """
     wanted, version = wanted_type(publisher, message), publisher.model_version
     try:
         return convert(message, version, wanted, before)
+    except NotApplicable:
+        raise
     except Untranslatable as error:
         form = f"model {version}" if wanted == message.message_type else f"{wanted} {version}"
         cause = f"{message.message_type} {message.model_version} cannot be said in {form}: {error.reason}."
@@ -136,47 +177,12 @@ def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, 
         now,
         (*lost, *written.lost),
         notify=bool(publisher.webhook),
+        distribution_status=envelope.distribution_status,
     )
-
-
-async def tell_the_sender(runtime: Runtime, message: Message, refusal: Refused) -> None:
-    """Send the sender an RS-ERROR 600 for a message that its recipient cannot be given; never silence.
-
-    However often the core brings the Bundle, the same RS-ERROR is kept once.
-    """
-    if message.message_type in facts.REFERENCES:
-        return  # an answer is never answered
-    now, envelope = runtime.now(), message.envelope
-    about = answers.Correspondence(answers.HUB_ID, envelope.sender_id, envelope.distribution_id)
-    cause = "; ".join(issue.diagnostics for issue in refusal.issues)
-    document = answers.error(about, now, (600, "MESSAGE_CONVERSION_ERROR"), cause)
-    body = edxl.encode(document, edxl.JSON, message.model_version).content
-    error = Submission(
-        OWN, document["distributionID"], document["distributionID"].encode(), edxl.JSON, body, "RS-ERROR",
-        message.model_version, about.sender, about.recipient, "", about.refers_to, urgent=False, quota="ordinary",
-        received_at=now, expires_at=now + answers.LIFE,
-    )  # fmt: skip
-    await runtime.store.enqueue(error, now)
-    log.error(
-        "message_undeliverable", distribution_id=envelope.distribution_id, message_type=message.message_type
-    )
-
-
-async def note_answer(runtime: Runtime, answer: Message) -> None:
-    """Note with the message that is answered: what its recipient said, or that the Hub could not deliver it."""
-    envelope, answered, now = answer.envelope, facts.refers_to(answer), runtime.now()
-    detail = f"{answer.message_type} {envelope.distribution_id}"
-    if envelope.sender_id != answers.HUB_ID:
-        await runtime.store.mark_acknowledged(answered, envelope.sender_id, envelope.address, now, detail)
-        return
-    code = answer.body.get("errorCode")
-    number = code.get("statusCode") if isinstance(code, dict) else None
-    status = Status.EXPIRED if number in EXPIRED else Status.REJECTED
-    await runtime.store.mark_undelivered(answered, envelope.address, status, now, f"{detail} ({number})")
 
 
 def delivered(runtime: Runtime, delivery: Delivery) -> Response:
-    """The answer to the core: an OperationOutcome without an error."""
+    """Count and log a delivery, and answer the core."""
     DELIVERED.labels(delivery.publisher_id, delivery.message_type).inc()
     log.info(
         "message_delivered",
@@ -184,5 +190,10 @@ def delivered(runtime: Runtime, delivery: Delivery) -> Response:
         distribution_id=delivery.distribution_id,
         message_type=delivery.message_type,
     )
-    well = outcome.operation_outcome((), runtime.settings.fhir_base)
-    return Response(orjson.dumps(well), media_type=outcome.MEDIA_TYPE)
+    return well(runtime)
+
+
+def well(runtime: Runtime) -> Response:
+    """200 to the core, with an OperationOutcome without an error."""
+    body = outcome.operation_outcome((), runtime.settings.fhir_base)
+    return Response(orjson.dumps(body), media_type=outcome.MEDIA_TYPE)

@@ -8,6 +8,7 @@ import orjson
 from gateway import edxl, intake, translation, validation
 from gateway.conversion import Converted, convert
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
+from gateway.hub import derived_id
 from gateway.model import JsonObject, Message
 
 FHIR = "fhir"
@@ -53,7 +54,10 @@ def _single_items(message: Message) -> list[Message]:
 
 def _numbered(message: Message, identifier: str, number: int) -> Message:
     """The message with the id of the message that it is made from, or one derived from that and its number."""
-    before, now = message.envelope.distribution_id, identifier if number == 1 else f"{identifier}-{number}"
+    before, now = (
+        message.envelope.distribution_id,
+        identifier if number == 1 else derived_id(identifier, number),
+    )
     if before == now:
         return message
     made: JsonObject = orjson.loads(orjson.dumps({**message.document, "distributionID": now}))

@@ -8,6 +8,7 @@ GatewayError                carries issues; its HTTP status is that of its grave
 CoreOutage                  the core did not say yes or no: try again later
 CoreRejected                the core refused the Bundle for good
 Untranslatable              a message cannot be said in the wanted form (Hub 600)
+└── NotApplicable           nothing in it concerns the other side: no failure, nothing is delivered
 ConfigurationError          names file and line; the process refuses to start
 """
 
@@ -60,7 +61,7 @@ class ErrorKind(Enum):
         "forbidden",
         "never",
         (200, "SENDER_INCONSISTENCY"),
-        "senderID is not one of this publisher's",
+        "senderID is not one of this publisher's, or not the recipient of what it answers",
     )
     UNCERTIFIED = Kind(
         "not-certified",
@@ -130,7 +131,12 @@ class ErrorKind(Enum):
         "The message type is not known or not allowed",
     )
     RECIPIENT = Kind(
-        "unroutable", 422, "not-found", "new-id", (501, "UNROUTABLE_MESSAGE"), "The recipient is not known"
+        "unroutable",
+        422,
+        "not-found",
+        "new-id",
+        (501, "UNROUTABLE_MESSAGE"),
+        "The recipient is not known, or a message of this type does not pass to it",
     )
     QUOTA = Kind("quota-exceeded", 429, "throttled", "after", None, "The quota is spent")
     OVERLOADED = Kind(
@@ -223,6 +229,10 @@ class Untranslatable(Exception):
 
     reason: str
     path: str = ""
+
+
+class NotApplicable(Untranslatable):
+    """Nothing in a message concerns its recipient's side: there is nothing to deliver, and nothing has failed."""
 
 
 class ConfigurationError(Exception):

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway import answers, edxl, intake, translation
+from gateway.conversion import VERSION, convert
 from gateway.core import Core
-from gateway.errors import CoreOutage, CoreRejected, ErrorKind, Untranslatable
-from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
+from gateway.errors import CoreOutage, CoreRejected, ErrorKind, NotApplicable, Untranslatable
+from gateway.hub import HUB_ID, is_health
+from gateway.model import Delivery, JsonObject, Message, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
 from gateway.pace import FORWARD, Pace
+from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.registry import RegistryHolder
 from gateway.store import Store
 
+UNTRANSLATED = "It could not be translated."
 MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
 URGENT_SHARE = 4  # one place for urgent messages alone to so many for all
 
@@ -33,7 +37,7 @@ class ForwardPolicy:
     concurrency: int = 32
     retry_base: float = 0.5
     retry_max: float = 60.0
-    hub_id: str = answers.HUB_ID
+    hub_id: str = HUB_ID
 
     @property
     def most(self) -> int:
@@ -49,17 +53,33 @@ def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: fl
     return max(pause, retry_after or 0.0)
 
 
-def to_bundle(job: Outgoing) -> bytes:
-    """The canonical Bundle of a stored message, checked. Raises Untranslatable.
+def to_bundle(job: Outgoing, *, behind_core: bool = False) -> bytes:
+    """The canonical Bundle of a stored message, checked. `behind_core`: the recipient has no inbox here, so that no gateway
+    converts for it at delivery.
 
-    A Bundle that a publisher sent is made anew too: what was judged goes out, and nothing that stood beside it.
+    A Bundle that a publisher sent is made anew too: what was judged goes out, and nothing that stood beside it. Raises
+    Untranslatable, and NotApplicable where nothing in it concerns the recipient.
     """
     stored = job.submission
-    bundle = translation.to_fhir(intake.decode(stored.body, stored.media_type, stored.model_version))
+    message = intake.decode(stored.body, stored.media_type, stored.model_version)
+    bundle = translation.to_fhir(without_secrets(message) if behind_core else message)
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Untranslatable("the translation does not fit the canonical profile", problems[0])
     return orjson.dumps(bundle)
+
+
+def without_secrets(message: Message) -> Message:
+    """A health actor's message to somebody else as that one may read it: converted, and nothing withheld in it. Any other as it is."""
+    ends = message.envelope.sender_id, message.envelope.address
+    if not is_health(ends[0]) or is_health(ends[1]):
+        return message
+    match passage(message.message_type, *ends):
+        case Passage.REFUSED:
+            raise Untranslatable(refusal(message.message_type, *ends))
+        case Passage.CONVERTED:
+            return convert(message, VERSION, converted_type(message.message_type, ends[1])).message
+    return convert(message, message.model_version).message
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +101,21 @@ async def forward(way: Way, job: Outgoing) -> str:
             way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."
         )
     await take_turn(way, job)
+    behind_core = way.registry.current.recipient_publisher(job.submission.recipient) is None
     try:
-        bundle = to_bundle(job)
+        bundle = to_bundle(job, behind_core=behind_core)
+    except NotApplicable as nothing:
+        return await end_quietly(way, job, nothing.reason)
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
         log.error(
             "translation_failed", receipt=job.id, message_type=job.submission.message_type, exc_info=error
         )
-        return await give_up(
-            way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), "It could not be translated."
+        cause = (
+            f"It could not be translated: {error.reason}."
+            if isinstance(error, Untranslatable)
+            else UNTRANSLATED
         )
+        return await give_up(way, job, Status.DEAD, hub_of(ErrorKind.TRANSLATION), cause)
     await take_turn(way, job)
     before = (Step("translated", way.now()),) if job.attempts == 0 else ()
     try:
@@ -105,6 +131,14 @@ async def forward(way: Way, job: Outgoing) -> str:
     CORE_UP.set(1)
     await way.store.mark_forwarded(job.id, way.now(), "", before)
     return "forwarded"
+
+
+async def end_quietly(way: Way, job: Outgoing, reason: str) -> str:
+    """End a message of which nothing concerns its recipient: it counts as forwarded, and its timeline says why nothing was sent."""
+    stored = job.submission
+    await way.store.mark_forwarded(job.id, way.now())
+    await way.store.mark_not_applicable(stored.distribution_id, stored.sender, way.now(), reason)
+    return "not-applicable"
 
 
 async def take_turn(way: Way, job: Outgoing) -> None:
@@ -149,7 +183,9 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
     publisher = registry.recipient_publisher(stored.sender) or registry.by_id(stored.publisher_id)
     if publisher is None:
         return None
-    about = answers.Correspondence(way.policy.hub_id, stored.sender, stored.distribution_id)
+    about = answers.Correspondence(
+        way.policy.hub_id, stored.sender, stored.distribution_id, distribution_status(stored)
+    )
     document = answers.error(about, way.now(), hub, cause)
     content_type = edxl.FORMATS[publisher.format]
     written = edxl.encode(document, content_type, publisher.model_version)
@@ -168,3 +204,12 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
         written.lost,
         notify=bool(publisher.webhook),
     )
+
+
+def distribution_status(stored: Submission) -> str:
+    """The distributionStatus of a stored message: the RS-ERROR about an Exercise is an Exercise."""
+    try:
+        message = intake.decode(stored.body, stored.media_type, stored.model_version)
+    except Exception:  # noqa: BLE001 - the defect for which it is given up may be in the decoder
+        return answers.ACTUAL
+    return message.envelope.distribution_status

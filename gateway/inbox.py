@@ -1,6 +1,7 @@
 """The way back, second half: a publisher reads its inbox, and acknowledges what it has taken over."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,7 +19,15 @@ from gateway.runtime import Runtime, authenticate, require_still
 from gateway.views import item_json
 
 SCOPE = "inbox.read"
-STEPS = ("RECU", "ERREUR", "INTEGRE", "CONSULTE", "SUPPRIME")  # code list ETAPE
+STEPS = (
+    "RECU",
+    "ERREUR",
+    "INTEGRE",
+    "CONSULTE",
+    "SUPPRIME",
+)  # code list ETAPE, in the order in which they may follow
+REFUSAL = STEPS.index("ERREUR")
+ACCEPTING = frozenset({"INTEGRE", "CONSULTE"})
 MAX_ACK_BODY = 4_096
 
 
@@ -42,16 +51,19 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
 
 
 async def acknowledge(runtime: Runtime, request: Request) -> Response:
-    """`POST /v1/inbox/{id}/ack`: the item leaves the inbox and one RC-REF goes to its sender. Repeating it does nothing."""
+    """`POST /v1/inbox/{id}/ack`: the item leaves the inbox and one RC-REF goes to its sender. Repeating it does nothing; a
+    later step sends one more.
+    """
     publisher = await authenticate(runtime, request, SCOPE)
     wish = ack_wish(await read_body(request, MAX_ACK_BODY, runtime.settings.max_drain))
     item = await runtime.store.inbox_item(publisher.id, request.path_params["id"])
     if item is None:
         raise Refused(Issue(ErrorKind.NOT_FOUND, "No inbox item of this publisher has this id."))
     now = runtime.now()
-    answer = answer_to(publisher, item, wish, now)
-    first = await runtime.store.acknowledge(publisher.id, item.id, now, answer)
-    if first:
+    reply = reply_of(wish, item.delivery.model_version, item.rank)  # 400
+    answer = answer_to(publisher, item, reply, now)
+    is_new = await runtime.store.acknowledge(publisher.id, item.id, now, answer, reply.rank)
+    if is_new:
         log.info(
             "message_acknowledged",
             publisher=publisher.id,
@@ -59,22 +71,11 @@ async def acknowledge(runtime: Runtime, request: Request) -> Response:
             item=item.id,
         )
         reference = answer.distribution_id if answer else None
-    else:
-        reference = await reference_sent(runtime, publisher, item, now)
+    else:  # read again: the request that this one repeats may have been answered meanwhile
+        known = await runtime.store.inbox_item(publisher.id, item.id) or item
+        reference = known.reference or None
     told = {"id": item.id, "acknowledged": True, "reference": reference}
     return Response(orjson.dumps(told), media_type="application/json")
-
-
-async def reference_sent(runtime: Runtime, publisher: Publisher, item: InboxItem, now: float) -> str | None:
-    """The distributionID of the RC-REF that an earlier request sent for an item, None where it sent none."""
-    answer = answer_to(publisher, item, {}, now)
-    if answer is None:
-        return None
-    try:
-        found = await runtime.store.find_receipt(publisher.id, answer.distribution_id, answer.digest)
-    except Refused:  # it was sent, with another step or at another time
-        return answer.distribution_id
-    return answer.distribution_id if found else None
 
 
 def ack_wish(body: bytes) -> JsonObject:
@@ -109,16 +110,66 @@ def _wrong(diagnostics: str, name: str) -> Refused:
     )
 
 
-def answer_to(publisher: Publisher, item: InboxItem, wish: JsonObject, now: float) -> Submission | None:
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an acknowledgement says to the sender. `rank` orders what is said of one item: only what is later is sent after
+    what was sent before. Where `wanted` is false, nothing is said.
+    """
+
+    wanted: bool
+    step: str | None
+    refused: bool | None
+    rank: int
+
+
+def reply_of(wish: JsonObject, version: str, last: int = 0) -> Reply:
+    """What a request for an acknowledgement means in a model version: RECU where neither step nor refusal is asked for.
+
+    `last` is the rank of the last answer to the item. Raises Refused (400) for a step that the version cannot say, and for a
+    refusal that is not to be sent.
+    """
+    step, refused, wanted = wish.get("step"), wish.get("refused"), bool(wish.get("reference", True))
+    has_step = version in answers.HAVE_STEP
+    if step == "ERREUR" and (refused is None or not has_step):
+        refused = True
+    if refused and not wanted:
+        raise _wrong("a refusal is for the sender, and with reference false nothing is sent.", "refused")
+    if step == "SUPPRIME" and wanted and not refused and not has_step:  # without step it acknowledges
+        raise _wrong(
+            f'an RC-REF of model {version} cannot say SUPPRIME. Send {{"reference": false}} to take the item out'
+            ' without an answer, or {"refused": true}.',
+            "step",
+        )
+    if not has_step:
+        return Reply(wanted, None, refused, rank_of(None, refused, last, accepts=step in ACCEPTING))
+    return Reply(wanted, step or (None if refused else "RECU"), refused, rank_of(step, refused, last))
+
+
+def rank_of(step: str | None, refused: bool | None, last: int, *, accepts: bool = False) -> int:
+    """Where an answer is among those to one item: by its step, and odd for a refusal. `last` is the rank of the last answer: an
+    acceptance without a step (`refused` false, or `accepts`) takes a refusal back.
+    """
+    if refused:
+        return 2 * max(STEPS.index(step) if step else 0, REFUSAL) + 1
+    if step is None and (refused is False or accepts) and last % 2:
+        return last + 1
+    return 2 * STEPS.index(step) if step else 0
+
+
+def answer_to(publisher: Publisher, item: InboxItem, reply: Reply, now: float) -> Submission | None:
     """The RC-REF for an item, None where the publisher wants none, or the item is itself an answer or one of several
     that were made of one message: its sender knows the first one's id alone.
     """
     delivery = item.delivery
     answered = delivery.refers_to or delivery.message_type in facts.REFERENCES
-    if answered or not wish.get("reference", True):
+    if answered or not reply.wanted:
         return None
-    about = answers.Correspondence(delivery.recipient, delivery.sender, delivery.distribution_id)
-    document = answers.reference(about, now, wish.get("step"), wish.get("refused"), delivery.model_version)
+    about = answers.Correspondence(
+        delivery.recipient, delivery.sender, delivery.distribution_id, delivery.distribution_status
+    )
+    document = answers.reference(
+        about, now, reply.step, reply.refused, delivery.model_version, item.reference
+    )
     body = edxl.encode(document, edxl.JSON, delivery.model_version).content
     return Submission(
         publisher.id,

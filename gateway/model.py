@@ -14,6 +14,7 @@ class Status(StrEnum):
     RECEIVED = "received"
     FORWARDED = "forwarded"
     ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"  # by its recipient
     REJECTED = "rejected"
     EXPIRED = "expired"
     DEAD = "dead"
@@ -93,9 +94,8 @@ class Publisher:
     strict_codes: bool = False
     secret_sha256: str = ""  # hex digest of the client secret, "" = none
     jwks: JsonObject | None = None  # public keys for private_key_jwt
-    cisu: str = (
-        "direct"  # what the other side (health, fire) sends: as it is, or "convert": in the types of its own
-    )
+    # "direct": the software of this health actor reads the fire services' types (RC-EDA, RC-RI) itself
+    cisu: str = "convert"
     certification: Certification | None = None
     webhook: str = ""  # the URL that is told of new inbox items, "" = none
 
@@ -137,6 +137,14 @@ class Receipt:
     model_version: str
     received_at: float
     quota: str
+    sender: str
+    recipient: str
+    case_id: str
+    attempts: int = 0
+    last_cause: str = (
+        ""  # why the last attempt failed, or why the message ended or did not concern its recipient
+    )
+    answer: JsonObject | None = None  # the recipient's last answer: `step`, `refused`, `errorDistributionID`
     duplicate: bool = False
 
 
@@ -147,6 +155,29 @@ class Step:
     step: str
     at: float
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an RC-REF or RS-ERROR says about the message that it answers.
+
+    `status` is what that message becomes: ACKNOWLEDGED or REFUSED by its recipient, EXPIRED or REJECTED where the Hub could
+    not deliver it, None where the answer is noted and changes nothing. `detail` is for the timeline.
+    """
+
+    refers_to: str  # the answered message's distributionID
+    answered_by: str
+    sent_by: str  # the answered message's sender
+    status: Status | None
+    detail: str
+    step: str = ""  # code list ETAPE
+    refused: bool = False
+    error_distribution_id: str = ""
+
+    @property
+    def of_hub(self) -> bool:
+        """Whether the Hub gave the message up, not the recipient."""
+        return self.status in {Status.EXPIRED, Status.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +208,22 @@ class Delivery:
     loss: tuple[JsonObject, ...] = ()
     # whether its publisher's webhook is told; no part of the item
     notify: bool = field(default=False, compare=False)
+    distribution_status: str = "Actual"  # or "Exercise"; an answer has the same
 
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """A delivery as the publisher reads it. `cursor` grows with the order of arrival."""
+    """A delivery as the publisher reads it. `cursor` grows with the order of arrival.
+
+    `reference` is the distributionID of the last RC-REF that was sent for it ("" = none), `rank` that one's rank.
+    """
 
     id: str
     cursor: int
     delivery: Delivery
     acknowledged_at: float | None = None
+    reference: str = ""
+    rank: int = 0
 
 
 def iso(at: float) -> str:

@@ -24,6 +24,20 @@ FORWARD_SECONDS = Histogram("gateway_forward_seconds", "One forward attempt, in 
 DELIVERED = Counter(
     "gateway_delivered", "Messages put into an inbox", ["publisher", "message_type"], registry=METRICS
 )
+UNDELIVERABLE = Counter(
+    "gateway_undeliverable",
+    "Bundles of the core that no recipient could be given, by error code",
+    ["code"],
+    registry=METRICS,
+)
+for _code in ("untranslatable", "unroutable", "invalid-message", "unreadable"):
+    UNDELIVERABLE.labels(_code)  # a first one must be an increase, so that its alert fires
+ANSWERS = Counter(
+    "gateway_answers",
+    "Answers delivered (RC-REF, RS-ERROR) by the status that they give the answered message",
+    ["status"],
+    registry=METRICS,
+)
 BACKLOG = Gauge("gateway_backlog", "Messages that wait to be forwarded", registry=METRICS)
 OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits longest", registry=METRICS)
 CORE_UP = Gauge(
@@ -60,6 +74,11 @@ WORKER_FAILURES = Counter(
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",
+    registry=METRICS,
+)
+REGISTRY_FINDINGS = Gauge(
+    "gateway_registry_findings",
+    "What `gateway check` finds in the registrations that the server uses all the same",
     registry=METRICS,
 )
 QUOTA_SHARED = Gauge(

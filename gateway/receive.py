@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import acceptance, intake, outcome
+from gateway import acceptance, answer_check, intake, outcome
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, GatewayError, Refused
@@ -54,7 +54,8 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
         try:
             spent = await runtime.quota.spend(publisher, urgent, now)  # 429
             await take_turn(runtime, publisher, urgent, now)
-            acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
+            forged = await answer_check.issues(runtime, message)  # of an RC-REF or RS-ERROR alone
+            acceptance.require(runtime, publisher, message, posted.media_type, now, forged)  # 400 403 410 422
         except GatewayError as refusal:
             repeated = await replay(runtime, publisher, message, posted, refusal)
             if repeated is None:
@@ -85,7 +86,8 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     version = model_version(request, publisher.model_version)
     try:
         message = intake.decode(posted.body, posted.media_type, version)
-        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now())
+        forged = await answer_check.issues(runtime, message)
+        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now(), forged)
     except Refused as refusal:
         if refusal.status != FORM_REFUSED:
             raise

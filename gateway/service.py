@@ -28,7 +28,7 @@ from gateway.oauth2 import (
     load_private_key,
     load_signing_keys,
 )
-from gateway.observability import configure_logging, log
+from gateway.observability import REGISTRY_FINDINGS, configure_logging, log
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
@@ -131,6 +131,9 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
     told = [publisher.id for publisher in registry.publishers if publisher.webhook]
     if told and settings.webhook_keys_file is None:
         raise ConfigurationError(f"GATEWAY_WEBHOOK_KEYS_FILE is not set, and {told[0]} has a webhook.")
+    REGISTRY_FINDINGS.set(len(registry.findings))
+    for finding in registry.findings:
+        log.error("registration_finding", finding=finding)
     return registry
 
 

@@ -8,16 +8,22 @@ from gateway.model import InboxItem, JsonObject, Receipt, iso
 
 def receipt_json(receipt: Receipt) -> JsonObject:
     """The receipt as the contract has it."""
-    return {
+    told = {
         "id": receipt.id,
         "distributionID": receipt.distribution_id,
+        "sender": receipt.sender,
+        "recipient": receipt.recipient,
+        "caseId": receipt.case_id or None,
         "status": receipt.status,
         "messageType": receipt.message_type,
         "modelVersion": receipt.model_version,
         "receivedAt": iso(receipt.received_at),
         "duplicate": receipt.duplicate,
         "quota": receipt.quota,
+        "attempts": receipt.attempts,
+        "lastCause": receipt.last_cause or None,
     }
+    return told if receipt.answer is None else {**told, "answer": receipt.answer}
 
 
 def item_json(item: InboxItem) -> JsonObject:

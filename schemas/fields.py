@@ -18,7 +18,8 @@ Cardinality: `1`, `0..1`; lists `0..*`, `1..*`, `0..3`; `0..*!` is a list that m
 Type: string, integer, number, boolean; datetime (RFC 3339 without fraction and with a numeric offset, the Hub Santé's
 rule); rfc3339 (any date-time of RFC 3339); object (no other members); open object; `use NAME` (a block).
 Constraint: `-`, `pattern NAME` (patterns.txt), `list NAME` (a code list: a `list` section of the table, else
-terminology/NAME.csv), `one of A | B`; `pattern NAME, codes LIST` adds a code list that warns and does not refuse.
+terminology/NAME.csv), `one of A | B`; `pattern NAME, codes LIST` adds a code list that warns and does not refuse
+(one that terminology/incomplete.txt names does not even warn).
 A `list` section names its codes, or says how it differs from a terminology list; it stands before that list, as a block
 stands before a block of the same name that `blocks` brought.
 """

@@ -122,11 +122,14 @@ def _below(field: Field, path: str) -> Iterator[tuple[str, Field]]:
 
 
 def _allowed(field: Field) -> str:
-    if field.pattern:
-        coded = f"; codes of {field.codes}, others warn" if field.codes else ""
-        return f"pattern {field.pattern.name}{coded}"
+    coded = ""
     if field.codes:
-        return f"codes of {field.codes}, others warn"
+        others = "others warn" if codes.complete(field.codes) else "known in part: others pass"
+        coded = f"codes of {field.codes}, {others}"
+    if field.pattern:
+        return "; ".join(filter(None, (f"pattern {field.pattern.name}", coded)))
+    if coded:
+        return coded
     if field.list:
         return f"list {field.list} ({len(field.values)})"
     return ", ".join(f"`{_cell(value)}`" for value in field.values)
@@ -192,7 +195,8 @@ def _lists(source: Table) -> Iterator[str]:
         official = tuple(codes.labels(name)) if codes.exists(name) else ()
         link = f"[terminology/{name}.csv]({TERMINOLOGY}/{name}.csv)"
         if not field.values or field.values == official:
-            yield f"**{name}**: {len(official)} codes, {link}"
+            part = "" if codes.complete(name) else " known of a longer list"
+            yield f"**{name}**: {len(official)} codes{part}, {link}"
         else:
             own = ", ".join(f"`{value}`" for value in field.values)
             yield f"**{name}**, {len(field.values)} codes of this version: {own}"

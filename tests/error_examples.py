@@ -2,18 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from gateway import outcome
+from gateway import answers, outcome
 from gateway.edge import Edge
 from gateway.edxl import xml_writer
 from gateway.errors import CoreOutage
 from gateway.model import Limits
-from tests.house import BASE, PUBLISHERS, House, case, publisher
+from schemas.examples import minimal
+from schemas.fields import table
+from tests.house import BASE, NOW, PUBLISHERS, House, case, publisher
+from tests.strategies import enveloped
 
 PATIENT: dict[str, Any] = {
     "patientId": "fr.health.samu440.patient.DRFR154402632800017.1",
@@ -24,7 +28,7 @@ Act = Callable[[House], Awaitable[httpx.Response]]
 CLIENTS = (
     *PUBLISHERS,
     publisher("reader", ("fr.health.samu111",), ("fr.health.samu111",), scopes=("inbox.read",)),
-    publisher("strict", ("fr.health.samu222",), ("fr.health.samu222",), strict_codes=True),
+    publisher("strict", ("fr.fire.nexsis.sdis22",), ("fr.fire.nexsis.sdis22",), strict_codes=True),
     publisher("narrow", ("fr.health.samu333",), ("fr.health.samu333",), message_types=("RC-REF",)),
     publisher(
         "small", ("fr.health.samu555",), ("fr.health.samu555",), limits=Limits(per_minute=1, reserve=0)
@@ -80,6 +84,14 @@ def sent_by(client_id: str, document: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def shared_case(fact: str) -> dict[str, Any]:
+    """An RC-EDA with a code of its list of facts, or with another: that list is known completely."""
+    content = minimal(table("RC-EDA", "v3").root)
+    content["qualification"]["whatsHappen"] = {"code": fact, "label": "x"}
+    sent = datetime.fromtimestamp(NOW, UTC)
+    return enveloped("createCase", content, sender="fr.fire.nexsis.sdis22", internal_id="1", sent=sent)
+
+
 async def reused(house: House) -> httpx.Response:
     await house.send(case(1))
     return await house.send(case(1, owner="fr.health.samu750"))
@@ -105,6 +117,12 @@ async def failing_room(_house: House) -> httpx.Response:
     transport = httpx.ASGITransport(Edge(room, lambda _publisher: [], outcome.DEFAULT_BASE))
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         return await client.post("/v1/messages")
+
+
+async def forged_answer(house: House) -> httpx.Response:
+    await house.send(case(1))
+    about = answers.Correspondence("fr.health.samu222", "fr.health.samu440", "fr.health.samu440_1")
+    return await house.send(answers.reference(about, house.clock(), "INTEGRE"), "strict")
 
 
 def twice(document: dict[str, Any]) -> dict[str, Any]:
@@ -199,19 +217,7 @@ EXAMPLES = (
     Example(
         "A code that its list lacks, for a client whose codes are judged strictly",
         "`whatsHappen.code` is `C99.99.99`; for other clients this is a warning, and the message is accepted",
-        body(
-            sent_by(
-                "fr.health.samu222",
-                case(
-                    1,
-                    qualification={
-                        "whatsHappen": {"code": "C99.99.99", "label": "x"},
-                        "details": {"priority": "P2"},
-                    },
-                ),
-            ),
-            "strict",
-        ),
+        body(shared_case("C99.99.99"), "strict"),
     ),
     Example("Two content items", "`content` holds the message twice", body(twice(case(1)))),
     Example(
@@ -247,6 +253,11 @@ EXAMPLES = (
         "The gateway takes nothing now", f"`GATEWAY_BACKLOG_LIMIT` is {BACKLOG}, and the core is away", full_backlog
     ),
     Example("A defect of the gateway", "nothing: the request was good", failing_room),
+    Example(
+        "An answer to a message that was for another",
+        "an RC-REF of `fr.health.samu222` about a message that was sent to `fr.health.samu750`",
+        forged_answer,
+    ),
     Example(
         "Not certified for this type and version",
         "nothing, but `GATEWAY_REQUIRE_CERTIFICATION` is true, and no report stands in the client's registration",

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.model import Delivery, Status, Submission
+from gateway.model import Answer, Delivery, Status, Submission
 from gateway.store import Store, open_store
 
 NOW = 1_800_000_000.0
@@ -53,6 +53,28 @@ def delivery(number: int = 1, **changes: Any) -> Delivery:
         "loss": ({"path": "a.b", "target": "-", "reason": "no place"},),
     }
     return Delivery(**{**values, **changes})
+
+
+def answer(detail: str = "RC-REF r", status: Status | None = Status.ACKNOWLEDGED, **changes: Any) -> Answer:
+    """What the recipient of `submission(1)` says about it, or the Hub where `status` says so."""
+    values: dict[str, Any] = {
+        "refers_to": "fr.health.samu440_1",
+        "answered_by": "fr.health.samu750",
+        "sent_by": "fr.health.samu440",
+    }
+    return Answer(**{**values, **changes}, status=status, detail=detail)
+
+
+async def answered(store: Store, given: Answer, now: float = NOW) -> None:
+    """The answer comes, into an inbox that no test looks at."""
+    reference = delivery(
+        0,
+        publisher_id="answers",
+        distribution_id=given.detail,
+        message_type="RC-REF",
+        sender=given.answered_by,
+    )
+    await store.deposit(reference, now, given)
 
 
 def url(folder: Path) -> str:

@@ -112,6 +112,13 @@ def undescribed(request: httpx.Request, answer: httpx.Response) -> httpx.Respons
     return httpx.Response(200, headers=bare(answer), content=orjson.dumps(told))
 
 
+def refusal_as_ack(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    shown = answer.content.replace(b'"status":"refused"', b'"status":"acknowledged"')
+    if not request.url.path.startswith("/v1/messages/") or shown == answer.content:
+        return answer
+    return httpx.Response(200, headers=bare(answer), content=shown)
+
+
 def bare(answer: httpx.Response) -> dict[str, str]:
     return {n: v for n, v in answer.headers.items() if n != "content-length"}
 
@@ -124,6 +131,7 @@ BREACHES: dict[str, tuple[Breach, set[str]]] = {
     "another retry verb": (swapped_verb, {"retry-verb"}),
     "no Idempotent-Replayed": (without("idempotent-replayed"), {"replay"}),
     "another X-Request-Id": (other_request_id, {"request-id"}),
+    "a refusal shown as an acknowledgement": (refusal_as_ack, {"ack-refused"}),
     "an answer that the contract does not describe": (undescribed, {"as-described"}),
 }
 

@@ -23,6 +23,7 @@ OWN_CHECK = {
     "acks-first": "store-first",
     "reorders": "order",
     "mangles": "accents",
+    "takes-refusals": "answers",
 }
 AT_ONE_TIME = 4
 Runs = dict[str, tuple[Result, ...]]

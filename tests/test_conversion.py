@@ -164,11 +164,11 @@ def test_an_unknown_risk_takes_nothing_else_with_it() -> None:
     assert sorted(lost) == [f"riskThreat[{n}].{name}" for n in (0, 2) for name in ("code", "label")]
 
 
-def test_a_code_that_is_more_precise_goes_to_its_parent_with_the_parent_s_label() -> None:
+def test_a_code_that_is_more_precise_goes_to_its_parent_and_keeps_the_sender_s_label() -> None:
     there = convert(case(whatsHappen={"code": "C02.18.00", "label": "Libellé du Samu"}), "v2")
     said = there.message.body["qualification"]["whatsHappen"]
-    assert said["code"] == "C02.00.00" and said["label"] != "Libellé du Samu"
-    assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code", "label"]
+    assert said == {"code": "C02.00.00", "label": "Libellé du Samu"}
+    assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code"]
     assert all("Libellé" not in repr(loss) and "C02" not in repr(loss) for loss in there.lost)
 
 

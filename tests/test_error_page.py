@@ -55,7 +55,7 @@ def test_an_issue_about_a_field_leads_to_an_anchor_of_the_reference() -> None:
                 page, _, anchor = link.removeprefix(f"{BASE}/docs/reference/messages/").partition("#")
                 assert f'<a id="{anchor}"></a>' in pages[page.replace("/", "-") + ".md"], example.title
                 links.add(page)
-    assert links == {"EDXL-DE/v3", "RC-DE/v3", "RS-EDA/v3"}
+    assert links == {"EDXL-DE/v3", "RC-DE/v3", "RC-EDA/v3", "RC-REF/v3", "RS-EDA/v3"}
 
 
 def test_errors_that_are_to_be_tried_later_say_when() -> None:

@@ -136,7 +136,7 @@ async def test_a_repeated_ack_names_the_reference_that_was_sent(tmp_path: Path) 
         assert sent.startswith("fr.health.samu750_")
         gateway.clock.now += 60
         assert await acknowledge(gateway, item, {"reference": False}) == sent
-        assert await acknowledge(gateway, item, {"step": "INTEGRE"}) == sent
+        assert await acknowledge(gateway, item, {"step": "RECU"}) == sent
 
 
 # stopping

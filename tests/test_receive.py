@@ -33,12 +33,17 @@ async def test_a_case_gets_its_receipt(gateway: House) -> None:
     assert receipt == {
         "id": receipt["id"],
         "distributionID": "fr.health.samu440_1",
+        "sender": "fr.health.samu440",
+        "recipient": "fr.health.samu750",
+        "caseId": "fr.health.samu440.DRFR154402632800017",
         "status": "received",
         "messageType": "RS-EDA",
         "modelVersion": "v3",
         "receivedAt": "2026-11-24T10:00:00+00:00",
         "duplicate": False,
         "quota": "ordinary",
+        "attempts": 0,
+        "lastCause": None,
     }
     assert answer.headers["location"] == f"/v1/messages/{receipt['id']}"
     assert answer.headers["ratelimit"].startswith('"burst";r=49;t=1')

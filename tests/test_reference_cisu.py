@@ -1,4 +1,4 @@
-"""The official samples between the health and the fire side, there and back: nothing is lost but what is withheld."""
+"""The official samples from one side of CISU to the other: all are valid there, and every leaf that is not said is reported."""
 
 import pytest
 
@@ -7,14 +7,16 @@ from tests.round_trips import PEER_SIDES, SAMPLES, sides
 pytestmark = pytest.mark.skipif(not SAMPLES.exists(), reason="the official samples are not here")
 
 
-def test_every_sample_comes_back_whole() -> None:
+def test_every_sample_crosses_and_less_is_lost_than_by_the_peer() -> None:
     found = sides()
     assert {key[0] for key in found} == {"RS-EDA", "RC-EDA", "RS-RI", "RC-RI"}
-    lost = {key[0]: (trip.lost - trip.withheld, trip.refused) for key, trip in found.items()}
-    assert lost == dict.fromkeys(lost, (0, 0))
-    assert all(found[key].share < share for key, share in PEER_SIDES.items())
+    assert all(trip.samples > trip.refused for trip in found.values())
+    for key, share in PEER_SIDES.items():
+        trip = found[key]
+        assert (trip.lost - trip.withheld) / trip.leaves < share
+        assert trip.refused == 0
 
 
-def test_what_stands_in_texts_is_told() -> None:
-    trip = sides()["RS-EDA", "v3", "RC-EDA"]
-    assert 0 < trip.texts < trip.reported and trip.texts < trip.leaves / 2
+def test_only_what_health_actors_send_has_something_withheld() -> None:
+    assert sides()["RS-EDA", "v3", "RC-EDA"].withheld > 0
+    assert not any(trip.withheld for (source, _, _), trip in sides().items() if source.startswith("RC-"))

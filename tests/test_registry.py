@@ -94,7 +94,7 @@ model_version = "v2"
 format = "xml"
 message_types = ["RS-EDA"]
 strict_codes = true
-cisu = "convert"
+cisu = "direct"
 [limits]
 per_second = 1
 per_minute = 2
@@ -120,11 +120,36 @@ url = "https://lrm.example:8443/told?of=items"
         limits=Limits(1, 2, 3, 4, 5, 0.5),
         status="suspended",
         strict_codes=True,
-        cisu="convert",
+        cisu="direct",
         secret_sha256=SECRET,
         jwks={"keys": [PUBLIC]},
         webhook="https://lrm.example:8443/told?of=items",
     )
+
+
+@pytest.mark.parametrize(
+    ("inbox", "sound"),
+    [
+        (["fr.fire.sdis044"], False),
+        ([], False),
+        (["fr.fire.*"], False),
+        (["fr.healthcare.x"], False),
+        (["fr.health.samu440"], True),
+        (["fr.fire.sdis044", "fr.health.samu*"], True),
+        (["fr.*"], True),
+        (["*"], True),
+    ],
+)
+def test_direct_is_a_health_actor_s_word(tmp_path: Path, inbox: list[str], sound: bool) -> None:
+    """`gateway check` names the line; the server takes the registration all the same, and converts for it."""
+    more = f'inbox_for = {json.dumps(inbox)}\ncisu = "direct"\n'
+    write(tmp_path, text=SMALLEST + more)
+    registry = load(tmp_path)
+    assert len(registry.publishers) == 1
+    assert [
+        line for line in registry.findings if 'lrm.toml:6: cisu: "direct" is for health actors' in line
+    ] == ([] if sound else list(registry.findings))
+    assert bool(registry.findings) is not sound
 
 
 def test_keys_may_stand_in_a_file_beside(tmp_path: Path) -> None:

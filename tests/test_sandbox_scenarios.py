@@ -136,8 +136,8 @@ class Expected:
 EXPECTED = {
     "accepts": Expected("acknowledged", [ACCEPTED], [200]),
     "answers": Expected("acknowledged", [ACCEPTED, ("RS-RI",)], [200]),
-    "refuses": Expected("acknowledged", [("RC-REF", "ERREUR", True)], [200]),
-    "fails": Expected("acknowledged", [("RS-ERROR", 704)], [200]),
+    "refuses": Expected("refused", [("RC-REF", "ERREUR", True)], [200]),
+    "fails": Expected("refused", [("RS-ERROR", 704)], [200]),
     "slow": Expected("acknowledged", [ACCEPTED, ("RS-RI",)], [200], "delivered", 61.0),
     "silent": Expected("forwarded", [], [200], "delivered"),
     "expires": Expected("expired", [("RS-ERROR", 500)], [200], "", 120.0, 60.0),
@@ -145,8 +145,8 @@ EXPECTED = {
     "duplicate": Expected("acknowledged", [ACCEPTED], [None, 200]),
     "outage": Expected("acknowledged", [ACCEPTED], [None, 200]),
     "flaky": Expected("acknowledged", [ACCEPTED], None),
-    "version-v2": Expected("acknowledged", [("RC-REF", None, None)], [200]),
-    "version-v1": Expected("acknowledged", [("RC-REF", None, None)], [200]),
+    "version-v2": Expected("acknowledged", [("RC-REF", None, False)], [200]),
+    "version-v1": Expected("acknowledged", [("RC-REF", None, False)], [200]),
 }
 CONTROLS = {"quota", "gateway-key-rotation", "client-key-rotation", "clock-ahead", "clock-behind"}
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import ErrorKind, Refused, Unavailable
 from gateway.model import Status, Step
 from gateway.store import Store
-from tests.store_samples import NOW, claimed, delivery, opened, submission
+from tests.store_samples import NOW, answer, answered, claimed, delivery, opened, submission
 
 
 async def test_a_receipt_says_what_was_stored(store: Store) -> None:
@@ -128,9 +128,9 @@ async def test_an_answer_takes_the_lane_of_the_message_in_the_inbox(store: Store
     received = delivery(1, publisher_id="north", distribution_id="m", recipient="a.b.c", case_id="7")
     await store.deposit(received, NOW)
     in_lane = submission(1, distribution_id="first", recipient="a.b.c", case_id="7")
-    answer = submission(2, distribution_id="ref", recipient="x.y.z", case_id="", refers_to="m")
+    reference = submission(2, distribution_id="ref", recipient="x.y.z", case_id="", refers_to="m")
     elsewhere = submission(3, distribution_id="other", recipient="x.y.z", case_id="7")
-    for message in (in_lane, answer, elsewhere):
+    for message in (in_lane, reference, elsewhere):
         await store.enqueue(message, NOW)
     assert await lanes(store) == [["first", "other"], ["ref"]]
 
@@ -181,6 +181,6 @@ async def test_a_lane_is_urgent_for_as_long_as_a_message_of_it_is(store: Store) 
 async def test_an_urgent_message_that_was_answered_in_its_turn_pulls_no_more(store: Store) -> None:
     for n, (case, urgent) in enumerate([("old", False), ("new", False), ("new", True)]):
         await store.enqueue(submission(n, case_id=case, urgent=urgent), NOW)
-    await store.mark_acknowledged("fr.health.samu440_2", "fr.health.samu750", "fr.health.samu440", NOW)
+    await answered(store, answer(refers_to="fr.health.samu440_2"))
     jobs = await store.claim(NOW, 5)
     assert [job.submission.distribution_id for job in jobs] == ["fr.health.samu440_0", "fr.health.samu440_1"]

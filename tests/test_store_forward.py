@@ -1,13 +1,14 @@
 """What every store promises of forwarding: claims, marks, acknowledgements and dead letters."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.model import Status, Step
 from gateway.store import Store
 from tests.patience import GIVE_UP
-from tests.store_samples import NOW, claimed, delivery, status, submission, timeline
+from tests.store_samples import NOW, answer, answered, claimed, delivery, status, submission, timeline
 
 
 async def test_a_claim_gives_back_what_was_stored(store: Store) -> None:
@@ -49,9 +50,7 @@ async def test_the_timeline_has_every_step(store: Store) -> None:
     await store.mark_retry(receipt.id, NOW + 1, NOW + 2, "HTTP 503", [Step("translated", NOW + 0.5)])
     await claimed(store, NOW + 2)
     await store.mark_forwarded(receipt.id, NOW + 3, "200")
-    await store.mark_acknowledged(
-        "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW + 4, "RC-REF r"
-    )
+    await answered(store, answer("RC-REF r"), NOW + 4)
     found = await store.get("north", receipt.id)
     assert found is not None and found[0].status == Status.ACKNOWLEDGED
     assert found[1] == (
@@ -68,12 +67,12 @@ async def test_an_end_frees_the_lane_and_answers_the_sender(store: Store, ending
     first = await store.enqueue(submission(1, case_id="c"), NOW)
     second = await store.enqueue(submission(2, case_id="c"), NOW)
     await claimed(store)
-    answer = delivery(9, publisher_id="north", message_type="RS-ERROR")
-    await store.reject(first.id, NOW + 1, ending, "refused", answer)
+    error = delivery(9, publisher_id="north", message_type="RS-ERROR")
+    await store.reject(first.id, NOW + 1, ending, "refused", error)
     assert await status(store, first.id) == ending
     assert await claimed(store) == [second.id]
     (item,) = await store.read_inbox("north", 0, 10)
-    assert item.delivery == answer
+    assert item.delivery == error
     await store.reject(second.id, NOW + 1, ending, "refused", None)
     assert store.backlog() == 0
     assert len(await store.read_inbox("north", 0, 10)) == 1
@@ -83,9 +82,7 @@ async def test_an_acknowledgement_before_the_mark_stays(store: Store) -> None:
     receipt = await store.enqueue(submission(1, case_id="c"), NOW)
     second = await store.enqueue(submission(2, case_id="c"), NOW)
     await claimed(store)
-    await store.mark_acknowledged(
-        "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW, "RC-REF r"
-    )
+    await answered(store, answer("RC-REF r"))
     assert await claimed(store) == [], "the lane is free when the attempt is over, not before"
     await store.mark_forwarded(receipt.id, NOW + 1)
     assert await status(store, receipt.id) == Status.ACKNOWLEDGED
@@ -97,7 +94,7 @@ async def test_an_acknowledged_message_is_neither_sent_again_nor_given_up(store:
     receipt = await store.enqueue(submission(1), NOW)
     await store.enqueue(submission(2), NOW)
     await claimed(store)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW)
+    await answered(store, answer())
     if mark == "forward":
         await store.mark_forwarded(receipt.id, NOW)
     elif mark == "retry":
@@ -114,27 +111,25 @@ async def test_an_acknowledgement_ends_the_wait_for_a_retry(store: Store) -> Non
     second = await store.enqueue(submission(2, case_id="c"), NOW)
     await claimed(store)
     await store.mark_retry(receipt.id, NOW, NOW + 50)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW + 1)
+    await answered(store, answer(), NOW + 1)
     assert await claimed(store, NOW + 1) == [second.id]
 
 
 async def test_an_answer_to_another_sender_does_not_acknowledge(store: Store) -> None:
     receipt = await store.enqueue(submission(1), NOW)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.fire.nexsis.sdisZ", NOW)
+    await answered(store, answer(sent_by="fr.fire.nexsis.sdisZ"))
     assert await status(store, receipt.id) == Status.RECEIVED
     assert await claimed(store) == [receipt.id]
 
 
 async def test_only_the_recipient_acknowledges_and_the_same_answer_counts_once(store: Store) -> None:
     receipt = await store.enqueue(submission(1), NOW)
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu999", "fr.health.samu440", NOW)
+    await answered(store, answer(answered_by="fr.health.samu999"))
     assert await status(store, receipt.id) == Status.RECEIVED
     for detail in ("RC-REF a", "RC-REF a", "RC-REF b"):
-        await store.mark_acknowledged(
-            "fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW, detail
-        )
+        await answered(store, answer(detail))
     assert await timeline(store, receipt.id) == ["received", "acknowledged", "acknowledged"]
-    await store.mark_acknowledged("never-seen", "fr.health.samu750", "fr.health.samu440", NOW)
+    await answered(store, answer(refers_to="never-seen"))
 
 
 @pytest.mark.parametrize("status_given", [Status.EXPIRED, Status.REJECTED])
@@ -142,19 +137,17 @@ async def test_what_the_hub_gives_up_is_said_until_its_recipient_answers(
     store: Store, status_given: Status
 ) -> None:
     receipt = await store.enqueue(submission(1), NOW)
-    hub = "fr.health.samu440_1", "fr.health.samu440", status_given
-    await store.mark_undelivered(*hub, NOW, "RS-ERROR e (500)")
+    hub = answer("RS-ERROR e (500)", status_given, answered_by="fr.health.hub")
+    await answered(store, hub)
     assert await status(store, receipt.id) == Status.RECEIVED, "the core does not have it yet"
     await claimed(store)
     await store.mark_forwarded(receipt.id, NOW)
-    await store.mark_undelivered(
-        "fr.health.samu440_1", "fr.fire.nexsis.sdisZ", status_given, NOW, "another's"
-    )
+    await answered(store, replace(hub, sent_by="fr.fire.nexsis.sdisZ", detail="another's"))
     for _ in range(2):
-        await store.mark_undelivered(*hub, NOW, "RS-ERROR e (500)")
+        await answered(store, hub)
     assert await status(store, receipt.id) == status_given
     assert await timeline(store, receipt.id) == ["received", "forwarded", status_given]
-    await store.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW)
+    await answered(store, answer())
     assert await status(store, receipt.id) == Status.ACKNOWLEDGED
 
 

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigurationError, Refused, Unavailable
-from gateway.model import Status, Step
+from gateway.model import Answer, Status, Step
 from gateway.store import Store, open_store
 from gateway.store.memory import LEAVE_OUT, Backlog
 from gateway.store.postgres import PORTION, PostgresStore
 from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import MIGRATIONS, Connection, database_error, open_postgres, plain
 from tests.postgres_server import PostgresServer
-from tests.store_samples import NOW, claimed, delivery, opened, status, submission, timeline
+from tests.store_samples import NOW, answer, answered, claimed, delivery, opened, status, submission, timeline
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ async def test_a_text_that_postgresql_cannot_hold_is_no_failure(shared: str) -> 
         item = await store.deposit(delivery(1, distribution_id=odd, publisher_id=odd), NOW)
         assert (await store.inbox_item(odd, item.id)) is not None
         assert await store.remember_jti(odd, NOW, NOW) and not await store.remember_jti(odd, NOW, NOW)
-        await store.mark_acknowledged(odd, odd, odd, NOW, odd)
+        await answered(store, Answer(odd, odd, odd, Status.REFUSED, odd, error_distribution_id=odd))
         assert await store.replay([odd], NOW) == 0
         await claimed(store)
         await store.mark_retry(receipt.id, NOW, NOW, odd, [Step("translated", NOW, odd)])
@@ -323,7 +323,7 @@ async def step(store: Store, held: list[str], what: str, number: int, flag: bool
             await store.replay([letter.id for letter in await store.dead_letters(2)], NOW)
         case "answer":
             sent = f"fr.health.samu440_{at // 2}"
-            await store.mark_acknowledged(sent, "fr.health.samu750", "fr.health.samu440", NOW)
+            await answered(store, answer(refers_to=sent))
 
 
 @given(

@@ -15,7 +15,7 @@ from gateway.model import InboxItem, Receipt, Status
 from gateway.store import Store
 from tests.patience import until_told
 from tests.postgres_server import PostgresServer
-from tests.store_samples import NOW, delivery, opened, submission
+from tests.store_samples import NOW, answer, answered, delivery, opened, submission
 
 MANY = 2_000  # rows of each kind
 TIMES = 7  # PostgreSQL settles for a plan after five executions
@@ -97,7 +97,7 @@ async def look_for(store: Store, numbers: range) -> None:
     assert all(await at_once(store.find_receipt(*key) for key in keys))
 
 
-async def answer(store: Store, numbers: range) -> None:
+async def send_answers(store: Store, numbers: range) -> None:
     items = await at_once(store.deposit(delivery(n, publisher_id="north"), NOW) for n in numbers)
     named = [item.delivery.distribution_id for item in items]
     answers = [submission(n + FAR, refers_to=name) for n, name in zip(numbers, named, strict=True)]
@@ -166,8 +166,22 @@ async def take_out(store: Store, numbers: range) -> None:
 async def hear_of(store: Store, numbers: range) -> None:
     for receipt in await receive(store, numbers):
         sent = submission()
-        await store.mark_acknowledged(receipt.distribution_id, sent.recipient, sent.sender, NOW)
-        await store.mark_undelivered(receipt.distribution_id, sent.sender, Status.EXPIRED, NOW, "")
+        about = receipt.distribution_id
+        await answered(store, answer(f"RC-REF {receipt.id}", refers_to=about))
+        await answered(store, answer(f"RS-ERROR {receipt.id}", Status.EXPIRED, refers_to=about))
+        await store.mark_not_applicable(receipt.distribution_id, sent.sender, NOW, "nothing")
+        await store.note(receipt.distribution_id, sent.sender, NOW, "seen", "")
+        assert await store.recipients(receipt.distribution_id, sent.sender, ["south"]) == {sent.recipient}
+        assert not await store.recipients(f"{receipt.distribution_id}x", sent.sender, ["south", "north"])
+
+
+async def hear_that_it_cannot_be(store: Store, numbers: range) -> None:
+    claimed = await receive_and_claim(store, numbers)
+    for n, receipt_id in zip(numbers, claimed, strict=True):
+        await store.mark_forwarded(receipt_id, NOW)
+        sent = submission(n)
+        error = submission(n + FAR, publisher_id="gateway")
+        await store.refuse_delivery(sent.distribution_id, sent.sender, NOW, "", error)
 
 
 async def tell_resources(store: Store, numbers: range) -> None:
@@ -195,8 +209,8 @@ async def sign_in(store: Store, numbers: range) -> None:
 OPERATIONS: dict[str, Callable[[Store, range], Awaitable[object]]] = {
     f.__name__: f
     for f in (
-        receive, repeat, look_for, answer, follow, list_sent, forward, retry, replay, deliver_again, read, read_nothing, take_out,
-        hear_of, tell_resources, tell, sign_in,
+        receive, repeat, look_for, send_answers, follow, list_sent, forward, retry, replay, deliver_again, read, read_nothing, take_out,
+        hear_of, hear_that_it_cannot_be, tell_resources, tell, sign_in,
     )
 }  # fmt: skip
 

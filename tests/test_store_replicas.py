@@ -20,7 +20,7 @@ from gateway.store.postgres_database import Connection, open_postgres
 from gateway.store.postgres_engine import TELL_SECONDS
 from tests.patience import GIVE_UP, until_told
 from tests.postgres_server import PostgresServer, started
-from tests.store_samples import LIMIT, NOW, claimed, delivery, status, submission, timeline
+from tests.store_samples import LIMIT, NOW, answer, answered, claimed, delivery, status, submission, timeline
 
 Result = TypeVar("Result")
 SHORT = 0.3  # seconds of a lease that tests wait for
@@ -287,7 +287,7 @@ async def test_an_acknowledged_message_whose_replica_dies_frees_its_lane(shared:
     async with replicas(shared, 2, lease=SHORT) as (slow, quick):
         first = await slow.enqueue(submission(1, case_id="c"), NOW)
         await claimed(slow)
-        await quick.mark_acknowledged("fr.health.samu440_1", "fr.health.samu750", "fr.health.samu440", NOW)
+        await answered(quick, answer())
         fall_silent(slow)
         await asyncio.sleep(SHORT * 1.5)
         assert await claimed(quick) == []

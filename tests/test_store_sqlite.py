@@ -19,7 +19,7 @@ from gateway.store.database import WRITER_PRAGMAS
 from gateway.store.memory import FreshMessages
 from gateway.store.sqlite import PORTION, SqliteStore
 from tests.patience import GIVE_UP
-from tests.store_samples import NOW, delivery, opened, submission, timeline, url
+from tests.store_samples import NOW, answer, answered, delivery, opened, submission, timeline, url
 
 ROOT = Path(__file__).parent.parent
 CHILD = """
@@ -110,7 +110,17 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
         await open_store(url(tmp_path), backlog_limit=1, now=NOW)
 
 
-VERSION_1 = """
+VERSION_2 = """
+ALTER TABLE messages DROP COLUMN answer;
+ALTER TABLE messages DROP COLUMN not_applicable;
+ALTER TABLE inbox DROP COLUMN distribution_status;
+ALTER TABLE inbox DROP COLUMN reference;
+ALTER TABLE inbox DROP COLUMN reference_rank;
+ALTER TABLE inbox DROP COLUMN answer_status;
+PRAGMA user_version = 2;
+"""
+VERSION_1 = f"""
+{VERSION_2}
 CREATE TABLE steps (
     message INTEGER NOT NULL, number INTEGER NOT NULL, step TEXT NOT NULL, at REAL NOT NULL, detail TEXT NOT NULL,
     PRIMARY KEY (message, number)
@@ -140,6 +150,27 @@ async def test_a_database_of_version_1_is_taken_over_with_its_timelines(tmp_path
         (job,) = await store.claim(NOW, 5)
         await store.mark_forwarded(job.id, NOW)
         assert await timeline(store, job.id) == ["received", "forwarded"]
+
+
+async def test_a_database_of_version_2_is_taken_over_with_its_inbox(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.enqueue(submission(1), NOW)
+        items = [await store.deposit(delivery(number), NOW) for number in range(2)]
+        await store.acknowledge("south", items[0].id, NOW, None)
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+        connection.executescript(VERSION_2)
+    for _ in range(2):
+        async with opened(tmp_path) as store:
+            assert await store.read_inbox("south", 0, 10) == items[1:]
+    async with opened(tmp_path) as store:
+        await answered(store, answer(status=Status.REFUSED))
+        (receipt,), _ = await store.list_messages("north")
+        assert (receipt.status, receipt.answer is None) == (Status.REFUSED, False)
+        reference = submission(5, publisher_id="south")
+        assert not await store.acknowledge("south", items[0].id, NOW, reference, 2), (
+            "it was answered without one"
+        )
+        assert await store.acknowledge("south", items[1].id, NOW, reference, 2)
 
 
 async def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_every_issue_of_a_judged_message_leads_to_an_anchor() -> None:
         inner(document).update(sentAt=7, extra=1)
         del inner(document)["recipient"]
         changed(owner=7, patient=[{"sex": 1}], creation=None)(document)
-        inner(document)["createCaseHealth"]["qualification"]["riskThreat"][0]["code"] = "R99"
+        inner(document)["createCaseHealth"]["qualification"]["riskThreat"][0]["code"] = "X"
 
     told = judged(spoil)
     assert len(told) > 7

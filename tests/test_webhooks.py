@@ -83,6 +83,9 @@ def test_an_event_names_the_item_and_nothing_of_its_content() -> None:
         "timestamp": "2027-01-15T08:00:00+00:00",
         "data": {"id": EVENT.item_id, "messageType": "RS-EDA"},
     }
+    refusal = replace(EVENT, message_type="RC-REF", answer_status="refused")
+    data = {"id": EVENT.item_id, "messageType": "RC-REF", "status": "refused"}
+    assert json.loads(wording.body(refusal))["data"] == data
 
 
 def test_it_is_signed_as_standard_webhooks_says() -> None:

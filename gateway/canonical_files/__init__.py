@@ -14,6 +14,7 @@ from gateway.canonical_files import (
     messaging,
     outcomes,
     pages,
+    side_maps,
     terminology,
     version_maps,
 )
@@ -44,6 +45,7 @@ def artefacts() -> list[JsonObject]:
         *terminology.value_sets(lists),
         *concept_maps.concept_maps(grown, lists),
         *version_maps.version_maps(lists),
+        *side_maps.side_maps(lists),
         *outcomes.outcome_artefacts(),
         *messaging.naming_systems(grown),
         *messaging.message_definitions(grown),

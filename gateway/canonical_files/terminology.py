@@ -10,6 +10,7 @@ from gateway.canonical_files.official import title as official_title
 from gateway.canonical_files.tree import Forest, Node, Told
 from gateway.model import JsonObject
 from gateway.translation.tables import BASE
+from schemas import codes
 
 SYSTEMS = f"{BASE}/CodeSystem/"
 MESSAGE_TYPES = f"{SYSTEMS}message-type"
@@ -21,6 +22,9 @@ class CodeList:
 
     url: str
     codes: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # every official label of a code: two lists of one field may differ
     complete: bool = True
     official: bool = False  # its labels are the Hub Santé's
     names: set[str] = field(default_factory=set)  # of the lists in the field tables
@@ -44,6 +48,7 @@ class CodeList:
             self.sent |= found.keys()
             for code, label in found.items():
                 self.codes[code] = self.codes.get(code) or label
+                self.labels.setdefault(code, set()).update({label} - {""})
 
 
 def code_lists(forest: Forest) -> dict[str, CodeList]:
@@ -104,16 +109,12 @@ def code_systems(lists: dict[str, CodeList]) -> Iterator[JsonObject]:
     """A CodeSystem for each list."""
     for found in lists.values():
         name = last(found.url)
-        concepts = [
-            {"code": code, "display": _label(found, code, said)} for code, said in found.codes.items()
-        ]
+        concepts = [_concept(found, code, said) for code, said in found.codes.items()]
         yield head(
             "CodeSystem",
             name,
             f"Codes: {name}",
-            "Official codes and labels of the Hub Santé's messages."
-            if found.official
-            else "Codes of the canonical Bundle.",
+            _description(found),
             language="fr" if found.official else "en",
             caseSensitive=True,
             valueSet=found.value_set,
@@ -121,6 +122,27 @@ def code_systems(lists: dict[str, CodeList]) -> Iterator[JsonObject]:
             **({"count": len(concepts)} if found.complete and concepts else {}),
             **({"concept": concepts} if concepts else {}),
         )
+
+
+def _description(found: CodeList) -> str:
+    if not found.official:
+        return "Codes of the canonical Bundle."
+    partly = sorted(name for name in found.names if not codes.complete(name))
+    more = (
+        f" Of {' and '.join(partly)} only a part is known: there a code may have another label than here. The sender's label "
+        "is the display of a Bundle."
+        if partly
+        else ""
+    )
+    return f"Official codes and labels of the Hub Santé's messages.{more}"
+
+
+def _concept(found: CodeList, code: str, said: str) -> JsonObject:
+    """A code with its label, with all of them where the lists do not agree: none of them is the right one for both."""
+    labels = sorted(found.labels.get(code, ()))
+    if len(labels) > 1:
+        return {"code": code, "designation": [{"value": label} for label in labels]}
+    return {"code": code, "display": _label(found, code, said)}
 
 
 def _label(found: CodeList, code: str, said: str) -> str:

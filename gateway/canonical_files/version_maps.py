@@ -7,11 +7,13 @@ from gateway.canonical_files.terminology import SYSTEMS, CodeList, kebab
 from gateway.conversion.code_sections import Correspondence, List, lists, sections
 from gateway.conversion.codes import correspondences
 from gateway.model import JsonObject
+from schemas import codes as terminology
 
 _COMMENTS = {
     "narrower": "The target says more than the source.",
     "inexact": "Near, neither wider nor narrower.",
 }
+_KEPT = "Kept as it is: one of the two lists is known in part only, and may mean something else by this code."
 
 
 def version_maps(known: Mapping[str, CodeList]) -> Iterator[JsonObject]:
@@ -24,16 +26,18 @@ def version_maps(known: Mapping[str, CodeList]) -> Iterator[JsonObject]:
 def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObject:
     codes = lists()
     found = correspondences(source, target, codes[source], codes[target])
+    whole = terminology.complete(source[1]) and terminology.complete(target[1])
     identifier = f"{kebab(source[1])}-{source[0]}-to-{target[0]}"
     if source[1] != target[1]:
         identifier += f"-{kebab(target[1])}"
     group = {
-        "source": _system(source, known),
+        "source": code_system(source, known),
         "sourceVersion": source[0],
-        "target": _system(target, known),
+        "target": code_system(target, known),
         "targetVersion": target[0],
         "element": [
-            {"code": code.strip(), "target": [_target(found.get(code))]} for code in sorted(codes[source])
+            {"code": code.strip(), "target": [_target(code, found.get(code), whole=whole)]}
+            for code in sorted(codes[source])
         ],
     }
     return head(
@@ -45,14 +49,16 @@ def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObjec
     )
 
 
-def _target(to: Correspondence | None) -> JsonObject:
+def _target(code: str, to: Correspondence | None, *, whole: bool) -> JsonObject:
     if to is None:
         return {"equivalence": "unmatched"}
+    if code == to.code and not whole:
+        return {"code": to.code.strip(), "equivalence": "relatedto", "comment": _KEPT}
     comment = {"comment": _COMMENTS[to.equivalence]} if to.equivalence in _COMMENTS else {}
     return {"code": to.code.strip(), "equivalence": to.equivalence, **comment}
 
 
-def _system(named: List, known: Mapping[str, CodeList]) -> str:
+def code_system(named: List, known: Mapping[str, CodeList]) -> str:
     """The code system of a list: the version's own where there is one, such as `sex-v1`."""
     version, name = named
     urls = [url for url, found in known.items() if name in found.names]

@@ -2,24 +2,25 @@
 
 The versions' mapping tables are joined on the canonical elements that they share (`moves`), codes go by the code maps
 (`codes`), and the official schema has the last word: what it refuses is taken out and reported (`repair`). Between the
-health and the fire side (`cisu`), what the other side has no field for goes as text that the way back reads.
+health and the fire side (`cisu`) a message is converted one way: what is withheld or has no field is reported as lost.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import edxl, validation
-from gateway.conversion import cisu, codes, fills, rules
-from gateway.conversion.cisu import other_type
+from gateway.conversion import cisu, code_map, codes, fills, rules
+from gateway.conversion.answers import without_step
+from gateway.conversion.cisu import VERSION
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
 from gateway.conversion.repair import repaired
-from gateway.conversion.sides import HEALTH
+from gateway.conversion.withholding import readable
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject, Message
 
-__all__ = ["HEALTH", "Converted", "check", "convert", "other_type"]
+__all__ = ["VERSION", "Converted", "check", "convert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +39,29 @@ def convert(
     message: Message, version: str, message_type: str = "", before: Sequence[Message] = ()
 ) -> Converted:
     """A valid message in another model version of its type, or of the type that stands for its own on the other side of
-    CISU; the same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
+    CISU, without what an actor of the other perimeter may not read. The same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
     about the same case that the recipient was sent, newest first.
 
     Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
-    the message is not translated to the type.
+    the message is not translated to the type; NotApplicable where nothing in it concerns the other side.
     """
+    message, refusal = without_step(message, version)
+    message, removed = readable(message)
     if message_type in {"", message.message_type}:
         made, moving = _in_version(message, version)
-        return Converted(made, moving.losses(message.message_type, version))
-    first, moving = _in_version(message, cisu.VERSION)
+        return Converted(made, (*refusal, *removed, *moving.losses(message.message_type, version)))
+    first, moving = _in_version(message, VERSION)
     exchange = cisu.exchanged(first, message_type, before)
     made, last = _in_version(exchange.messages[0], version)
     hops: list[Hop] = [
-        VersionHop(moving, f"{message.message_type} {cisu.VERSION}"),
-        SideHop(first, exchange, f"{message_type} {cisu.VERSION}"),
+        VersionHop(moving, f"{message.message_type} {VERSION}"),
+        SideHop(first, exchange, f"{message_type} {VERSION}"),
         VersionHop(last, f"{message_type} {version}"),
     ]
-    changing = [message.model_version != cisu.VERSION, True, version != cisu.VERSION]
+    changing = [message.model_version != VERSION, True, version != VERSION]
     lost = report(message, [hop for hop, changes in zip(hops, changing, strict=True) if changes])
-    return Converted(made, lost, tuple(_in_version(one, version)[0] for one in exchange.messages[1:]))
+    further = tuple(_in_version(one, version)[0] for one in exchange.messages[1:])
+    return Converted(made, (*removed, *lost), further)
 
 
 def _in_version(message: Message, version: str) -> tuple[Message, Moving]:
@@ -86,5 +90,5 @@ def check() -> list[str]:
     try:
         fills.rules()
     except ConfigurationError as error:
-        return [*codes.check(), str(error), *rules.check()]
-    return [*codes.check(), *rules.check()]
+        return [*codes.check(), *code_map.check(), str(error), *rules.check()]
+    return [*codes.check(), *code_map.check(), *rules.check()]

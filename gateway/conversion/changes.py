@@ -25,7 +25,6 @@ Change = Callable[[Any, JsonObject], tuple[Any, str]]
 
 UNKNOWN_CODE = "the version has no such code, nor one that is wider"
 OTHER_TEXT = "the version has a number here, this is none"
-OTHER_LABEL = "the label is that of the code that stands there"
 REASONS = {
     "wider": "the version has no such code; the one that stands there is wider",
     "narrower": "the version has no such code; the one that stands there is narrower",
@@ -145,23 +144,22 @@ def _code(source: Side, target: Side, here: Field, there: Field) -> Change | Non
 
 
 def _label(source: Side, target: Side) -> Change | None:
-    """A label goes with its code: where another code stands there, it is that code's."""
-    beside = [
+    """A label is the sender's and stays, also beside a wider code: there it is the only word of what was meant.
+
+    It goes where its code goes: nothing is left to label.
+    """
+    here, there = (
         Side(s.message_type, s.version, (*s.leaf[:-1], "code"), s.shape, s.codec).field
         for s in (source, target)
-    ]
-    here, there = beside
+    )
     if here is None or there is None:
         return None
     changed = _code(source, target, here, there) if _known(here) else None
     if changed is None:
         return None
-    labels = codes.labels(there.list or there.codes) if codes.exists(there.list or there.codes) else {}
 
     def label(value: Any, holder: JsonObject) -> tuple[Any, str]:
-        code, reason = changed(holder.get("code"), holder)
-        if code is GONE:
-            return GONE, UNKNOWN_CODE
-        return (labels.get(code, value), OTHER_LABEL) if reason else (value, "")
+        code, _ = changed(holder.get("code"), holder)
+        return (GONE, UNKNOWN_CODE) if code is GONE else (value, "")
 
     return label

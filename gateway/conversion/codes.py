@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from gateway.conversion.code_sections import Correspondence, Leg, List, Lists, Section, lists, sections
 from gateway.errors import ConfigurationError
+from schemas import codes as terminology
 
 __all__ = ["Correspondence", "check", "correspondences"]
 
@@ -21,6 +22,7 @@ def correspondences(
     them any other code that is to be looked for: its ancestors may be known. Codes are not the same because they look
     the same (v1 renumbered some of `fait`), so ask for every code of lists of two versions, not for unknown ones only.
     v1 and v3 are joined over v2 where no section joins them; there, a code that both have and no line names stays.
+    A target list that is known in part only may have any code: a code that no line names stays.
     Raises ConfigurationError.
     """
     return join(sections(), lists(), source, target, source_codes, target_codes)
@@ -38,10 +40,12 @@ def join(
     direct = _leg(known, source, target)
     middle = None if direct else _middle(known, source, target)
     if middle is None:
-        return _apply(direct or Leg(), source_codes, target_codes)
+        return _apply(direct or Leg(), source_codes, _taken(target, target_codes, source_codes))
     first, second = (_leg(known, *ends) or Leg() for ends in pairwise((source, middle, target)))
     near = _apply(first, source_codes, code_lists.get(middle, frozenset()))
-    far = _apply(second, frozenset(to.code for to in near.values()), target_codes)
+    between = frozenset(to.code for to in near.values())
+    target_codes = _taken(target, target_codes, source_codes | between)
+    far = _apply(second, between, target_codes)
     found = {
         code: Correspondence(far[to.code].code, _then(to.equivalence, far[to.code].equivalence))
         for code, to in near.items()
@@ -50,6 +54,11 @@ def join(
     # what v2 alone lacks is not lost between two versions that both have it
     unchanged = (source_codes & target_codes) - first.fates.keys() - second.fates.keys()
     return found | {code: Correspondence(code, "equivalent") for code in unchanged}
+
+
+def _taken(target: List, target_codes: frozenset[str], coming: frozenset[str]) -> frozenset[str]:
+    """The codes that the target may have: its own, and where it is known in part only whatever comes."""
+    return target_codes if terminology.complete(target[1]) else target_codes | coming
 
 
 def _then(first: str, second: str) -> str:
@@ -134,8 +143,13 @@ def findings(known: tuple[Section, ...], code_lists: Lists) -> list[str]:
             found += [f"{section.where}: {version} has no code list {name}" for version, name in missing]
             continue
         left, right = code_lists[section.left], code_lists[section.right]
-        found += _wrong(section, section.forward, left, right)
-        found += _wrong(section, section.backward, right, left)
+        found += _wrong(section.forward, left, _taken(section.right, right, left))
+        found += _wrong(section.backward, right, _taken(section.left, left, right))
+        # of a list that is known in part no map can name every code: what has no line and no ancestor there is lost
+        if terminology.complete(section.left[1]):
+            found += _without_fate(section.where, section.forward, left, _taken(section.right, right, left))
+        if terminology.complete(section.right[1]):
+            found += _without_fate(section.where, section.backward, right, _taken(section.left, left, right))
     return found
 
 
@@ -148,7 +162,7 @@ def _without_section(known: tuple[Section, ...], code_lists: Lists) -> Iterator[
                 yield f"schemas/conversion/{name}.codes: expected a section `{older} {name} | {newer} {name}`, the codes differ"
 
 
-def _wrong(section: Section, leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator[str]:
+def _wrong(leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator[str]:
     """What is wrong in one direction of a section."""
     for code, fate in leg.fates.items():
         to = fate.to
@@ -158,6 +172,10 @@ def _wrong(section: Section, leg: Leg, source: frozenset[str], target: frozenset
             yield f"{fate.where}: {to.code!r} is no code of the other list"
         elif to is not None and to.equivalence == "equivalent" and to.code in source - leg.fates.keys():
             yield f"{fate.where}: `=` is not one to one: without a line, {to.code!r} of this list goes there too"
+
+
+def _without_fate(where: str, leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator[str]:
+    """The codes of a list that one direction of a section leads nowhere."""
     for code in sorted(source - leg.fates.keys()):
         if _fate(leg, code, target) is None:
-            yield f"{section.where}: {code!r} has no fate: it needs a line, `!` where it has no equivalent"
+            yield f"{where}: {code!r} has no fate: it needs a line, `!` where it has no equivalent"

@@ -1,203 +1,85 @@
-"""One use case, or one resource of it, from one side of CISU to the other, so that it comes back as it was. Pure.
+"""One use case, or one resource of it, from one side of CISU to the other, with an account of what that cannot say. Pure.
 
-What goes by name or by rule goes so (`sides`); what would not come back so goes as text (`notes`), and is read again on
-the way back. What even that does not bring back is found by going back.
+One way only: a text is never read back as data, whatever it looks like. What the other side has no field for is lost and
+reported, or stands in a plain sentence (`sentences`); what is withheld never gets near it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
-from gateway.conversion import identifiers, notes
+from gateway.conversion import code_map, sentences
 from gateway.conversion.changes import REASONS
 from gateway.conversion.moving import Loss
-from gateway.conversion.notes import Note
-from gateway.conversion.rest import ABSENT, Rest, at, difference, leaves, merge
-from gateway.conversion.rules import Home, rules
-from gateway.conversion.sides import About, Given, Side, digest, places, said
+from gateway.conversion.places import at, leaves
+from gateway.conversion.rules import rules
+from gateway.conversion.sentences import Written
+from gateway.conversion.sides import About, Given, Side, carried, fill
+from gateway.conversion.withholding import WITHHELD
 from gateway.model import JsonObject
 from gateway.validation.place import Place
 
-AS_TEXT = "the type has no field for it: it stands in this text, which the way back reads"
+AS_TEXT = "the type has no field for it: it is part of this text"
 GIVEN = "the type must have it, the message does not say it: given by rule"
 NO_PLACE = "the type has no place for it"
-WITHHELD = "medical secrecy: this stays with health actors"
+UNKNOWN_VEHICLE = "the other side knows no vehicle of this type: the resource is left out"
+OTHER_CODE = "the other side's code list has another code for it (official code map)"
+FOLDED = "the other side's code list has one code for this and an earlier item (official code map)"
+NO_CODE = "the other side's code list has no code for it (official code map)"
+
+
+__all__ = ["WITHHELD", "Crossed", "cross"]
 
 
 @dataclass(frozen=True, slots=True)
 class Crossed:
-    """The other side's use case and what is not said in it as it was; places from the use case down."""
+    """The other side's use case, and what it does not say as it was; places from the use case down."""
 
     body: JsonObject
     lost: tuple[Loss, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A use case without the texts that were written for the other side, what they say, and the indexes that are left
-    of each list that texts were in.
-    """
-
-    bare: JsonObject
-    rest: Rest
-    kept: dict[Place, list[int]]
-
-    def origin(self, place: Place) -> Place:
-        """A place of the bare use case, in the whole one."""
-        for home, indexes in self.kept.items():
-            if place[: len(home)] == home and len(place) > len(home):
-                return (*home, indexes[int(place[len(home)])], *place[len(home) + 1 :])
-        return place
-
-
-def cross(
-    source: JsonObject, here: Side, there: Side, about: About, fits: Callable[[JsonObject], bool]
-) -> Crossed:
-    """The use case as the other side's. Where what texts say does not fit, as `fits` tells, they stay texts."""
-    taken = take(source, here, there)
-    try:
-        made, given = said(taken.bare, here, there, about, taken.rest)
-    except ValueError:
-        made, given = {}, []
-    if taken.rest and not fits(made):
-        taken = Taken(source, {}, {})
-        made, given = said(source, here, there, about, {})
-    made = _without_alike(made, here, there)
-    rest = remaining(taken, made, here, there, about)
-    if rest and _without_empty(made, [_plain(home.steps) for home in rules(there.message_type).homes]):
-        rest = remaining(taken, made, here, there, about)
-    texts = _write(made, rest, here, there, about)
-    lost = [*_given(given, source), *_as_text(texts, taken)]
-    return Crossed(made, (*lost, *_unrestored(source, taken, made, (here, there, about))))
+def cross(source: JsonObject, here: Side, there: Side, about: About) -> Crossed:
+    """The use case as the other side's. A withheld member is reported once, as a whole."""
+    coded, codes_lost = _with_other_codes(source, there)
+    made = carried(coded, here, there)
+    written = _sentences(coded, made.body, there, about)
+    given = [*made.given, *fill(made.body, coded, there, about)]
+    said = [one.source for one in written] + [one.source for one in given if one.source]
+    lost = [
+        *(Loss((name,), (), WITHHELD) for name in rules(there.message_type).withheld if name in source),
+        *codes_lost,
+        *_given(given, source),
+        *_texts(written),
+        *_unsaid(source, made.left, here, said),
+    ]
+    return Crossed(made.body, tuple(lost))
 
 
-def _without_alike(made: JsonObject, here: Side, there: Side) -> JsonObject:
-    """What is made, without the sender's own texts that read like notes: they go inside a note, not as one."""
-    alike = _found(made, there, here)
-    return _drop(made, set(alike))[0] if alike else made
-
-
-def take(source: JsonObject, here: Side, there: Side) -> Taken:
-    """What texts in the use case say of the other side's, and the use case without them."""
-    found = _found(source, here, there)
-    if not found:
-        return Taken(source, {}, {})
-    bare, _ = _drop(source, set(found))
-    fresh = {at_: note for at_, note in found.items() if note.seal in {"", digest(bare.get(note.member))}}
-    bare, kept = _drop(source, set(fresh))
-    rest: dict[Place, Any] = {}
-    for note in fresh.values():
-        above: Place = (
-            () if not note.member else (note.member, *(() if note.index is None else (note.index,)))
-        )
-        rest |= {(*above, *below): value for below, value in note.rest.items()}
-    return Taken(bare, rest, kept)
-
-
-def _found(source: JsonObject, here: Side, there: Side) -> dict[tuple[Place, int], Note]:
-    """The texts that read like notes, by list and index."""
-    found: dict[tuple[Place, int], Note] = {}
-    for home in rules(here.message_type).homes:
-        items = at(source, _plain(home.steps))
-        for index, item in enumerate(items if isinstance(items, list) else ()):
-            text = item if home.item == "text" else item.get("freetext", "")
-            if note := notes.read(text, there.words):
-                found[_plain(home.steps), index] = note
-    return found
-
-
-def _drop(source: JsonObject, which: set[tuple[Place, int]]) -> tuple[JsonObject, dict[Place, list[int]]]:
-    """A copy without these items, and the indexes that each list keeps."""
-    bare: JsonObject = orjson.loads(orjson.dumps(source))
-    kept = {}
-    for home in {home for home, _ in which}:
-        items = at(bare, home)
-        kept[home] = [index for index in range(len(items)) if (home, index) not in which]
-        items[:] = [items[index] for index in kept[home]]
-        _without_empty(bare, [home])
-    return bare, kept
-
-
-def _plain(steps: tuple[str, ...]) -> Place:
-    return tuple(step.removesuffix("?") for step in steps)
-
-
-def _without_empty(body: JsonObject, homes: list[Place]) -> bool:
-    """A list that texts are put into is not there before: once they are taken out, nobody knows of an empty one."""
-    empty = [home for home in homes if at(body, home) == []]
-    merge(body, dict.fromkeys(empty, ABSENT))
-    return bool(empty)
-
-
-def remaining(taken: Taken, made: JsonObject, here: Side, there: Side, about: About) -> Rest:
-    """What would not come back. Members that are given as copies of others are seen after them."""
-    copies = {
-        rule.steps[0].removesuffix("?") for rule in rules(here.message_type).given if rule.verb == "copy"
-    }
-    rest: dict[Place, Any] = {}
-    for late in (False, True) if copies else (False,):
-        back = _without_alike(said(made, there, here, about, rest)[0], there, here)
-        for field in here.root.fields:
-            if (field.name in copies) is late:
-                rest |= difference(*(_only(one, field.name) for one in (taken.bare, back)))
-    emptied = {
-        home for home, indexes in taken.kept.items() if not indexes
-    }  # empty or not there: nobody knows
-    return {place: value for place, value in rest.items() if value is not ABSENT or place not in emptied}
-
-
-def _only(body: JsonObject, name: str) -> JsonObject:
-    return {name: body[name]} if name in body else {}
-
-
-def _write(made: JsonObject, rest: Rest, here: Side, there: Side, about: About) -> list[tuple[Note, Place]]:
-    """Puts the rest into what is made, as texts; each text with its place."""
-    texts = []
-    for note in list(_notes(rest, made, here)):
-        home = _home(note, made, rules(there.message_type).homes)
-        if home is None:
-            continue
-        steps = _plain(home.steps)
-        items = at(made, steps)
-        number = len(items) if isinstance(items, list) else 0
-        item = _filled(home.item, notes.written(note, here.words), about, number + 1)
-        merge(made, {**({} if number else {steps: []}), (*steps, number): item})
-        texts.append((note, (*steps, number)))
-    return texts
-
-
-def _notes(rest: Rest, made: JsonObject, here: Side) -> Iterator[Note]:
-    parts: dict[tuple[str, int | None], dict[Place, Any]] = {}
-    for place, value in rest.items():
-        member = str(place[0])
-        field = here.root.child(member)
-        index = place[1] if len(place) > 1 and isinstance(place[1], int) else None
-        below = place[1:] if index is None else place[2:]
-        part = (member, index) if below and field is not None and field.fields else ("", None)
-        parts.setdefault(part, {})[below if part[0] else place] = value
-    for (member, index), below_ in sorted(parts.items(), key=lambda one: one[0] != ("", None)):
-        seal = digest(made[member]) if member in made else ""
-        yield Note(here.message_type, member, index, below_, seal)
-
-
-def _home(note: Note, made: JsonObject, homes: tuple[Home, ...]) -> Home | None:
-    return next(
-        (home for home in homes if home.takes(note.member) and list(places(made, home.steps))),
-        None,
+def _with_other_codes(source: JsonObject, there: Side) -> tuple[JsonObject, list[Loss]]:
+    """The case with the codes of the other side's lists, by the official code map; resources have none of these codes."""
+    if "qualification" not in source:
+        return source, []
+    qualification, changes = code_map.crossed(
+        source["qualification"], to_health=there.message_type == "RS-EDA"
     )
+    lost = []
+    for change in changes:
+        reason = FOLDED if change.folded else OTHER_CODE if change.target else NO_CODE
+        for below, value in leaves(at(source["qualification"], change.source)):
+            target: Place = (*change.target, *below) if change.target else ()
+            if not target or at(qualification, target) != value:
+                place: Place = ("qualification", *change.source, *below)
+                lost.append(Loss(place, ("qualification", *target) if target else (), reason))
+    return {**source, "qualification": qualification}, lost
 
 
-def _filled(item: Any, text: str, about: About, number: int) -> Any:
-    if isinstance(item, dict):
-        return {name: _filled(member, text, about, number) for name, member in item.items()}
-    if item == "id":
-        return f"fr.health.hub.medicalNote.{identifiers.wrap(about.case_id, '')}.{number}"
-    return text if item == "text" else item
+def _sentences(source: JsonObject, made: JsonObject, there: Side, about: About) -> list[Written]:
+    if there.message_type == "RC-EDA":
+        return sentences.write_for_crews(source, made)
+    return sentences.write_for_health(source, made, about) if there.message_type == "RS-EDA" else []
 
 
-def _given(given: list[Given], source: JsonObject) -> Iterator[Loss]:
+def _given(given: Iterable[Given], source: JsonObject) -> Iterator[Loss]:
     for one in given:
         if one.source:
             if one.equivalence in REASONS:
@@ -209,27 +91,21 @@ def _given(given: list[Given], source: JsonObject) -> Iterator[Loss]:
         yield Loss(holder, one.target, GIVEN)
 
 
-def _as_text(texts: list[tuple[Note, Place]], taken: Taken) -> Iterator[Loss]:
-    for note, target in texts:
-        above: Place = (
-            () if not note.member else (note.member, *(() if note.index is None else (note.index,)))
-        )
-        for below, value in note.rest.items():
-            if value is not ABSENT:
-                yield Loss(taken.origin((*above, *below)), target, AS_TEXT)
+def _texts(written: list[Written]) -> Iterator[Loss]:
+    """Each leaf that is part of a text, with the first text that says it."""
+    first = {one.source: one.target for one in reversed(written)}
+    return (Loss(source, target, AS_TEXT) for source, target in first.items())
 
 
-def _unrestored(
-    source: JsonObject, taken: Taken, made: JsonObject, ends: tuple[Side, Side, About]
-) -> Iterator[Loss]:
-    here, there, about = ends
-    back = take(made, there, here)
-    try:
-        restored, _ = said(back.bare, there, here, about, back.rest)
-    except ValueError:
-        restored, _ = said(made, there, here, about, {})
-    have = dict(leaves(_without_alike(restored, there, here)))
-    withheld = {name for home in rules(there.message_type).homes for name in home.without}
-    for place, value in leaves(taken.bare):
-        if have.get(place, ABSENT) != value and at(source, place) is not ABSENT:
-            yield Loss(taken.origin(place), (), WITHHELD if place[0] in withheld else NO_PLACE)
+def _unsaid(source: JsonObject, left: Iterable[Place], here: Side, said: list[Place]) -> Iterator[Loss]:
+    """What is neither carried nor said otherwise (`said`), nor a copy of another part of the source (an alert's location)."""
+    copies = [
+        (tuple(step.removesuffix("?") for step in rule.steps), rule.paths[0])
+        for rule in rules(here.message_type).filling
+        if rule.verb == "copy"
+    ]
+    lost = [place for place in left if not any(place[: len(part)] == part for part in said)]
+    for place in lost:
+        origins = [(*path, *place[len(copy) :]) for copy, path in copies if place[: len(copy)] == copy]
+        if not any(at(source, origin) == at(source, place) and origin not in lost for origin in origins):
+            yield Loss(place, (), NO_PLACE)

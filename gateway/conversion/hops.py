@@ -7,12 +7,13 @@ from typing import Protocol
 from gateway.conversion import crossing, moving
 from gateway.conversion.cisu import Exchange
 from gateway.conversion.moving import Loss, Moving
-from gateway.conversion.rest import ABSENT, at
+from gateway.conversion.places import ABSENT, at
 from gateway.model import JsonObject, Message
 from gateway.validation.place import MESSAGE, Place, simple_path
 
 _EMBEDDED = MESSAGE[:-1]
 GIVEN = (crossing.GIVEN, moving.GIVEN)
+WHOLE = (crossing.WITHHELD, crossing.UNKNOWN_VEHICLE)  # reasons that are reported of a part as a whole
 
 
 class Hop(Protocol):
@@ -94,6 +95,13 @@ class SideHop:
         return place if _there(made, place) == place else ()
 
 
+def _subject(place: Place) -> Place:
+    """The whole list for one of its items."""
+    while isinstance(place[-1], int):
+        place = place[:-1]
+    return place
+
+
 def _is_leaf(value: object) -> bool:
     return value is not ABSENT and not (isinstance(value, dict | list) and value)
 
@@ -106,8 +114,12 @@ def _there(message: Message, place: Place) -> Place:
 
 
 def report(source_message: Message, hops: Sequence[Hop]) -> tuple[JsonObject, ...]:
-    """Each loss of each hop, from the message to the last one's result; of what a hop has given by rule none is lost."""
-    told: dict[tuple[Place, Place, str], None] = {}
+    """Each loss of each hop, from the message to the last one's result; of what a hop has given by rule none is lost.
+
+    A part that is lost as a whole is reported once: its leaves would tell the other side what is in it.
+    """
+    found: dict[tuple[Place, Place, str], None] = {}
+    whole: set[Place] = set()
     for number, hop in enumerate(hops):
         for loss in hop.lost:
             source, target = loss.source, loss.target
@@ -115,13 +127,19 @@ def report(source_message: Message, hops: Sequence[Hop]) -> tuple[JsonObject, ..
                 source = before.back(source)
             for after in hops[number + 1 :]:
                 target = after.forward(target) if target else ()
-            if loss.reason in GIVEN or _is_leaf(at(source_message.document, (*_EMBEDDED, *source))):
-                told[source, target, f"{hop.label}: {loss.reason}"] = None
+            if loss.reason in WHOLE:
+                source = _subject(source) if loss.reason == crossing.WITHHELD else source
+                whole.add(source)
+            if loss.reason in (*GIVEN, *WHOLE) or _is_leaf(
+                at(source_message.document, (*_EMBEDDED, *source))
+            ):
+                found[source, target, f"{hop.label}: {loss.reason}"] = None
+    kept = [one for one in found if not any(one[0][:depth] in whole for depth in range(1, len(one[0])))]
     return tuple(
         {
             "path": simple_path((*_EMBEDDED, *source)),
             "target": simple_path((*_EMBEDDED, *target)) if target else "",
             "reason": reason,
         }
-        for source, target, reason in told
+        for source, target, reason in kept
     )

@@ -1,4 +1,4 @@
-"""One side's use case as the other side's, by name and by rule, without what the other has no field for. Pure."""
+"""One side's use case as the other side's: what both have under one name, then the rules (`rules`). Pure."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -7,24 +7,21 @@ from typing import Any
 
 import orjson
 
-from gateway.conversion.notes import Words
-from gateway.conversion.rest import ABSENT, Rest, at, merge
+from gateway.conversion.places import ABSENT, at, leaves, put
 from gateway.conversion.rules import Rule, rules
 from gateway.edxl import facts
+from gateway.hub import is_health
 from gateway.model import JsonObject
 from gateway.validation.place import Place
 from schemas.fields import Field
 
-HEALTH = "fr.health."
-
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A type as one side of a conversion: `root` is the field whose members are compared by name, `words` name them."""
+    """A type as one side of a conversion: `root` is the field whose members are compared by name."""
 
     message_type: str
     root: Field
-    words: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,86 +35,100 @@ class About:
     @property
     def health_actor(self) -> str:
         """The recipient if it is a health actor, else the sender if it is one, else the recipient."""
-        return next((one for one in (self.recipient, self.sender) if one.startswith(HEALTH)), self.recipient)
+        return next((one for one in (self.recipient, self.sender) if is_health(one)), self.recipient)
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A member that a rule says: from a place of the source (() = of no other), as an equivalent or not."""
+    """A member that a rule gives: from a place of the source (() = of no other), as an equivalent or not."""
 
     target: Place
     source: Place
     equivalence: str
 
 
-def said(
-    source: JsonObject, here: Side, there: Side, about: About, rest: Rest
-) -> tuple[JsonObject, list[Given]]:
-    """The other side's use case, completed by what a note said; and what it says by rule.
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The other side's use case so far, the members that rules replaced, and the leaves of the source that are not in it."""
 
-    Raises ValueError where the note does not fit.
-    """
-    made: JsonObject = _common(source, here.root, there.root)
-    moved = [_say(rule, source, made) for rule in rules(there.message_type).said]
-    given = [one for one in moved if one is not None]
-    copies = [rule.steps for rule in rules(there.message_type).given if rule.verb == "copy"]
-    merge(made, {place: value for place, value in rest.items() if not _within(place, copies)})
-    for rule in rules(there.message_type).given:
+    body: JsonObject
+    given: tuple[Given, ...]
+    left: tuple[Place, ...]
+
+
+def carried(source: JsonObject, here: Side, there: Side) -> Carried:
+    """What both sides have under one name, and what rules say in place of it. Withheld members are not looked at."""
+    known = rules(there.message_type)
+    replaced = {rule.steps[0] for rule in known.replacing} - {*known.withheld}
+    left: list[Place] = [
+        (name, *below) for name in source if name in replaced for below, _ in leaves(source[name])
+    ]
+    members = {name: value for name, value in source.items() if name not in {*replaced, *known.withheld}}
+    made: JsonObject = _item(members, here.root, there.root, (), left)
+    given = [one for rule in known.replacing if (one := _replace(rule, source, made)) is not None]
+    return Carried(made, tuple(given), tuple(left))
+
+
+def fill(made: JsonObject, source: JsonObject, there: Side, about: About) -> Iterator[Given]:
+    """Puts what rules give into a use case where it is missing."""
+    for rule in rules(there.message_type).filling:
         for place in places(made, rule.steps):
             if at(made, place) is ABSENT:
-                value, origin, equivalence = GIVING[rule.verb](
+                value, origin, equivalence = FILLING[rule.verb](
                     rule, source, at(made, place[:-1]), made, about
                 )
                 if value is not None:
-                    merge(made, {place: value})
-                    given.append(Given(place, origin, equivalence))
-    merge(made, rest)
-    return made, given
+                    put(made, place, value)
+                    yield Given(place, origin, equivalence)
 
 
-def _within(place: Place, parts: list[tuple[str, ...]]) -> bool:
-    names = tuple(name for name in place if isinstance(name, str))
-    return any(tuple(step.removesuffix("?") for step in steps) == names[: len(steps)] for steps in parts)
+def _common(value: Any, here: Field, there: Field, place: Place, left: list[Place]) -> Any:
+    """What both have under the same name; the leaves of the rest go to `left`."""
+    if not here.repeats:
+        return _item(value, here, there, place, left)
+    items = (_item(item, here, there, (*place, index), left) for index, item in enumerate(value))
+    return [item for item in items if item is not ABSENT]
 
 
-def _common(value: Any, here: Field, there: Field) -> Any:
-    """What both have under the same name."""
-    if here.repeats:
-        items = (_item(item, here, there) for item in value)
-        return [item for item in items if item is not ABSENT]
-    return _item(value, here, there)
-
-
-def _item(value: Any, here: Field, there: Field) -> Any:
+def _item(value: Any, here: Field, there: Field, place: Place, left: list[Place]) -> Any:
     if here.type != "object":
-        known = here.type == there.type and (not there.values or value in there.values)
-        return value if known else ABSENT
+        if here.type == there.type and (not there.values or value in there.values):
+            return value
+        left.append(place)
+        return ABSENT
     made = {}
     for name, member in value.items():
         one, other = here.child(name), there.child(name)
         if one is not None and other is not None and one.repeats == other.repeats:
-            made[name] = _common(member, one, other)
+            made[name] = _common(member, one, other, (*place, name), left)
+        else:
+            left += [(*place, name, *below) for below, _ in leaves(member)]
     made = {name: member for name, member in made.items() if member is not ABSENT}
     may_be_empty = there.required and not there.repeats and not any(child.required for child in there.fields)
-    return made if made or not value or may_be_empty else ABSENT
+    return made if made or not value or may_be_empty or not place else ABSENT
 
 
-def _say(rule: Rule, source: JsonObject, made: JsonObject) -> Given | None:
+def _replace(rule: Rule, source: JsonObject, made: JsonObject) -> Given | None:
     listed = rule.steps[-1] == "[]"
     place: Place = rule.steps[:-1] if listed else rule.steps
-    found = next((path for path in rule.paths if at(source, path) is not ABSENT), None)
-    value = ABSENT if found is None else at(source, found)
+    origin: Place | None = next((path for path in rule.paths if at(source, path) is not ABSENT), None)
+    if origin is None:
+        return None
+    value, equivalence = at(source, origin), "equivalent"
     if rule.verb == "newest":
-        value = max(value, key=_instant) if isinstance(value, list) and value else ABSENT
-    equivalence = "equivalent"
-    if rule.verb == "head" and isinstance(value, str):
+        if not value:
+            return None
+        newest = max(range(len(value)), key=lambda index: instant(value[index]))
+        value, origin = value[newest], (*origin, newest)
+    if rule.verb == "head":
         head = value.partition(".")[0]
         value, equivalence = head, "equivalent" if head == value else "wider"
-    merge(made, {place: [value] if listed and value is not ABSENT else value})
-    return Given(place, found or (), equivalence) if value is not ABSENT else None
+    put(made, place, [value] if listed else value)
+    return Given(place, origin, equivalence)
 
 
-def _instant(state: Any) -> float:
+def instant(state: JsonObject) -> float:
+    """When a resource's state began, POSIX seconds."""
     return facts.instant(state["datetime"]) or 0.0
 
 
@@ -137,12 +148,12 @@ def places(made: Any, steps: tuple[str, ...], place: Place = ()) -> Iterator[Pla
 
 
 def digest(value: Any) -> str:
-    """8 hexadecimal digits that stand for a JSON value."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+    """16 hexadecimal digits that identify a JSON value."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-Giving = Callable[[Rule, JsonObject, Any, JsonObject, About], tuple[Any, Place, str]]
-"""A rule, the source, the object that the member stands in, all that is made, and the rest of the message ->
+Filling = Callable[[Rule, JsonObject, Any, JsonObject, About], tuple[Any, Place, str]]
+"""A rule, the source, the object that holds the member, all that is made, and the rest of the message ->
 the value or None, where it comes from, and its equivalence.
 """
 
@@ -163,7 +174,7 @@ def _count(rule: Rule, source: JsonObject, *_: Any) -> tuple[Any, Place, str]:
 def _copy(
     rule: Rule, _source: JsonObject, _holder: Any, made: JsonObject, _about: About
 ) -> tuple[Any, Place, str]:
-    return orjson.loads(orjson.dumps(at(made, rule.paths[0]))), (), ""
+    return at(made, rule.paths[0]), (), ""
 
 
 def _id(
@@ -178,10 +189,17 @@ def _actor(
     return about.health_actor, (), ""
 
 
+def _control_room(
+    _rule: Rule, _source: JsonObject, _holder: Any, _made: JsonObject, about: About
+) -> tuple[Any, Place, str]:
+    return f"CRRA {about.health_actor.rpartition('.')[2]}", (), ""
+
+
 def _else(rule: Rule, *_: Any) -> tuple[Any, Place, str]:
-    return orjson.loads(orjson.dumps(rule.value)), (), ""
+    return rule.value, (), ""
 
 
-GIVING: dict[str, Giving] = {
-    "code": _code, "count": _count, "copy": _copy, "id": _id, "health-actor": _actor, "else": _else,
+FILLING: dict[str, Filling] = {
+    "code": _code, "count": _count, "copy": _copy, "id": _id, "health-actor": _actor, "control-room": _control_room,
+    "else": _else,
 }  # fmt: skip

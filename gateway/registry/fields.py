@@ -148,7 +148,7 @@ FIELDS: dict[str, Field] = {
         _list_of(MESSAGE_TYPES.__contains__, f"one of: {', '.join(sorted(MESSAGE_TYPES))}"), []
     ),
     "strict_codes": Field(_flag, False),
-    "cisu": Field(_one_of("direct", "convert"), "direct"),
+    "cisu": Field(_one_of("direct", "convert"), "convert"),
     "limits": Field(lambda _value: iter(()), {}),
     "certification": Field(lambda _value: iter(()), None),
     "webhook": Field(lambda _value: iter(()), None),

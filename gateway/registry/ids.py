@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
+from gateway.hub import HEALTH_DOMAIN, is_health
+
 Owner = TypeVar("Owner")
 ACTOR_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2,}")  # {country}.{domain}.{organisation}[.…]
 PATTERN = re.compile(r"[A-Za-z0-9_.-]*\*[A-Za-z0-9_.-]*")
@@ -20,6 +22,13 @@ def is_actor_id(text: str) -> bool:
 def is_pattern(text: str) -> bool:
     """Whether this is a pattern: an id's characters, and one `*` for any characters, none and dots included."""
     return len(text) <= MAX_ACTOR_ID and PATTERN.fullmatch(text) is not None
+
+
+def may_be_health(claim: str) -> bool:
+    """Whether an id is a health actor's, or a pattern may match one."""
+    start, star, _ = claim.partition("*")
+    below = f"{HEALTH_DOMAIN}."
+    return (start.startswith(below) or below.startswith(start)) if star else is_health(claim)
 
 
 class Ids(Generic[Owner]):

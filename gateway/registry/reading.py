@@ -12,6 +12,7 @@ from gateway.addresses import private_problem
 from gateway.errors import ConfigurationError
 from gateway.model import Certification, JsonObject, Limits, Publisher
 from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, WEBHOOK, Field, key_set, with_defaults
+from gateway.registry.ids import may_be_health
 from gateway.registry.snapshot import Registry
 from gateway.registry.toml_file import TomlFile, read_toml
 
@@ -54,7 +55,12 @@ def load(
     if problems:
         raise ConfigurationError("\n".join(problems))
     publishers = [r.publisher for r in registrations]
-    return Registry.of(publishers, exclusive_senders=exclusive_senders, core_recipients=core_recipients)
+    return Registry.of(
+        publishers,
+        exclusive_senders=exclusive_senders,
+        core_recipients=core_recipients,
+        findings=_direct_outside_health(registrations),
+    )
 
 
 def read_registration(path: Path) -> Registration:
@@ -143,6 +149,17 @@ def _private_webhooks(registrations: list[Registration]) -> Iterator[str]:
         problem = private_problem(one.publisher.webhook) if one.publisher.webhook else ""
         if problem:
             yield f"{one.file.at('webhook.url')}: webhook.url: {problem}"
+
+
+def _direct_outside_health(registrations: list[Registration]) -> Iterator[str]:
+    """Registrations that ask for a health actor's types without being one; the server converts for them all the same."""
+    for one in registrations:
+        ids = (*one.publisher.inbox_for, *one.publisher.sends_for)
+        if one.publisher.cisu == "direct" and not any(map(may_be_health, ids)):
+            yield (
+                f'{one.file.at("cisu")}: cisu: "direct" is for health actors (fr.health.…), and this one has no such id: '
+                'what health actors send is converted for it. Remove the line or write "convert"'
+            )
 
 
 def _claims(publisher: Publisher, key: str) -> tuple[str, ...]:

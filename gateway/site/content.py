@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import schemas
+from schemas import codes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -153,7 +154,8 @@ def _code_list(name: str, folder: Path) -> str:
     with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))
     cells = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in rows]
-    lines = [f"# Code list {name}", "", f"{len(rows) - 1} codes.", ""]
+    part = "" if codes.complete(name) else " are known of this list. It has more"
+    lines = [f"# Code list {name}", "", f"{len(rows) - 1} codes{part}.", ""]
     lines += [f"| {' | '.join(cells[0])} |", f"|{'---|' * len(cells[0])}"]
     lines += [f"| `{code}` | {' | '.join(more)} |" for code, *more in cells[1:]]
     return "\n".join(lines)

@@ -39,6 +39,9 @@ def new(arrival: Arrival, lane: str) -> Stored:
         s.model_version,
         s.received_at,
         s.quota,
+        s.sender,
+        s.recipient,
+        s.case_id,
     )
     return Stored(receipt, Entry(arrival.id, arrival.seq, lane, s.publisher_id, s.urgent))
 
@@ -46,10 +49,10 @@ def new(arrival: Arrival, lane: str) -> Stored:
 def repeated(row: Any, digest: bytes) -> Receipt | Refused:
     """The receipt of a stored message as a duplicate, Refused (409) where its digest is another.
 
-    `row` has the columns RECEIPT and then the digest.
+    `row` has the columns RECEIPT, then the last cause and the digest.
     """
     if row[-1] == digest:
-        return rows.receipt(row, duplicate=True)
+        return rows.receipt(row[:-1], duplicate=True)
     issue = Issue(
         ErrorKind.CONFLICT,
         "This distributionID was accepted with other bytes or another media type. Repeat the first message"

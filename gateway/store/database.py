@@ -9,9 +9,10 @@ from pathlib import Path
 from gateway.errors import ConfigurationError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = 2
-# version 1 had the steps of all timelines in a table of their own
-UPGRADE = """
+VERSION = 3
+UPGRADES = {
+    # version 1 had the steps of all timelines in a table of their own
+    1: """
 ALTER TABLE messages ADD COLUMN timeline TEXT NOT NULL DEFAULT '';
 UPDATE messages SET timeline = coalesce((
     SELECT group_concat(json_array(step, json(printf('%!.17g', at)), detail) || ',', '')
@@ -19,7 +20,18 @@ UPDATE messages SET timeline = coalesce((
 ), '');
 DROP TABLE steps;
 PRAGMA user_version = 2;
-"""
+""",
+    # version 2 kept neither answers nor what an item was answered with
+    2: """
+ALTER TABLE messages ADD COLUMN answer TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN not_applicable TEXT NOT NULL DEFAULT '';
+ALTER TABLE inbox ADD COLUMN distribution_status TEXT NOT NULL DEFAULT 'Actual';
+ALTER TABLE inbox ADD COLUMN reference TEXT NOT NULL DEFAULT '';
+ALTER TABLE inbox ADD COLUMN reference_rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inbox ADD COLUMN answer_status TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 3;
+""",
+}
 # a file made before these were known gets them when it is opened
 LATER = (
     "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'",
@@ -140,8 +152,9 @@ def _require_schema(connection: sqlite3.Connection, path: str) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if version == 0 and tables == 0:
         connection.executescript(f"BEGIN; {SCHEMA.read_text()} COMMIT;")
-    elif version == 1:
-        connection.executescript(f"BEGIN; {UPGRADE} COMMIT;")
+    elif version in UPGRADES:
+        for older in range(version, VERSION):
+            connection.executescript(f"BEGIN; {UPGRADES[older]} COMMIT;")
     elif version != VERSION:
         raise ConfigurationError(f"{path}: the database has schema version {version}; {VERSION} is expected.")
     for statement in LATER:

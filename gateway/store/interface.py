@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Event:
     received_at: float
     attempts: int  # before this one
     disabled_url: str = ""
+    answer_status: str = ""  # of an RC-REF or RS-ERROR: the status that it gives the message that it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +183,25 @@ class Store(Protocol):
         A message that was acknowledged meanwhile stays so, and nothing is answered.
         """
 
-    async def mark_acknowledged(
-        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
-    ) -> None:
-        """The recipient `answered_by` answered the message `distribution_id` of `sent_by`, whatever had come of it so far.
+    # the outbox, for what becomes of a message that the core has. Ids are unique for one sender only: another's message of
+    # the same id is left alone.
 
-        Ids are unique for one sender only: another's message of the same id is left alone.
+    async def note(self, distribution_id: str, sent_by: str, now: float, step: str, detail: str) -> None:
+        """Add a step to the timeline of a message of `sent_by`, once: the same step and detail again change nothing."""
+
+    async def mark_not_applicable(self, distribution_id: str, sent_by: str, now: float, cause: str) -> None:
+        """Nothing in a message of `sent_by` concerns its recipient: the step `not-applicable`, once. Its status stays, and
+        `cause`, which is not empty, is its receipt's last cause.
         """
 
-    async def mark_undelivered(
-        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    async def refuse_delivery(
+        self, distribution_id: str, sent_by: str, now: float, cause: str, error: Submission | None
     ) -> None:
-        """The Hub gave up a message of `sent_by` that the core had: one that is forwarded becomes expired or rejected.
+        """The recipient cannot be given a message of `sent_by`: one that is received or forwarded becomes a dead letter, and
+        the RS-ERROR about it is enqueued, both or neither.
 
-        The recipient's answer may still come, and is the last word.
+        An RS-ERROR whose distributionID is known is not enqueued again. It counts against no quota and is taken even when
+        the backlog is full.
         """
 
     def backlog(self) -> int:
@@ -219,10 +225,17 @@ class Store(Protocol):
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:
-        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item.
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item. `further` ones, which were
+        made of the same message, are kept with it, all or none.
 
         What it does not say as sent is noted, once, in the timeline of the message that it is made from, if that is here.
+
+        With `answer`, in the same transaction, what the delivery says about the message that it answers, once: a message of
+        `sent_by` whose recipient is `answered_by` takes the answer's status, whatever its own was; the latest answer is the
+        last word. Where the Hub gave the message up, it takes that status if it is forwarded.
         """
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
@@ -247,11 +260,19 @@ class Store(Protocol):
         ones are left out.
         """
 
+    async def recipients(
+        self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]
+    ) -> frozenset[str]:
+        """For whom a message of `sent_by` ("" = of anybody) was, by what was sent from here, else by the inboxes of these
+        publishers; empty where it is not known.
+        """
+
     async def acknowledge(
-        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None, rank: int = 0
     ) -> bool:
         """Take an item out of the inbox and enqueue the answer, both or neither. False, and nothing, where it was out.
 
+        An item that was out and was answered is answered once more where `rank` is higher than that of the last answer.
         The answer counts against no quota and is taken even when the backlog is full.
         """
 

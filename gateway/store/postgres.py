@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from gateway.errors import GatewayError, Refused
-from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
 from gateway.store import attempts, postgres_reads, postgres_writes
 from gateway.store.batches import unavailable
 from gateway.store.interface import DeadLetter, ErasedCase
@@ -161,22 +161,27 @@ class PostgresStore:
         if ended.answered and answer is not None:
             self._engine.delivered(answer)
 
-    async def mark_acknowledged(
-        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
-    ) -> None:
-        """The recipient answered a message."""
-        answer = distribution_id, answered_by, sent_by, Step("acknowledged", now, detail)
-        waited = await self._engine.change(postgres_writes.acknowledge_message, *answer)
-        if waited:
-            self._engine.backlog.add(-waited)
-            self._engine.wake_due()
+    async def note(self, distribution_id: str, sent_by: str, now: float, step: str, detail: str) -> None:
+        """Add a step to a message's timeline."""
+        noted = Step(step, now, detail)
+        await self._engine.change(postgres_writes.note, distribution_id, sent_by, noted)
 
-    async def mark_undelivered(
-        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    async def mark_not_applicable(self, distribution_id: str, sent_by: str, now: float, cause: str) -> None:
+        """Nothing in a message concerns its recipient."""
+        step = Step("not-applicable", now, cause)
+        await self._engine.change(postgres_writes.mark_not_applicable, distribution_id, sent_by, step)
+
+    async def refuse_delivery(
+        self, distribution_id: str, sent_by: str, now: float, cause: str, error: Submission | None
     ) -> None:
-        """The Hub gave up a message that the core had."""
-        step = Step(status, now, cause)
-        await self._engine.change(postgres_writes.give_up_forwarded, distribution_id, sent_by, step)
+        """The recipient cannot be given a message."""
+        step = Step(Status.DEAD, now, cause)
+        refusal = await self._engine.change(
+            postgres_writes.refuse_delivery, distribution_id, sent_by, step, error
+        )
+        self._left(refusal.left)
+        if refusal.error is not None:
+            self._engine.arrived(refusal.error, now)
 
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way, in all replicas as far as known."""
@@ -208,11 +213,27 @@ class PostgresStore:
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:  # noqa: ARG002 - as in `Store`
-        """Keep a delivery."""
-        item = await self._engine.ask(postgres_writes.deposit, delivery)
-        self._engine.delivered(delivery)
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery and what goes with it, and note the answer that it is."""
+        every = (delivery, *further)
+        if answer is not None:
+            item, left = await self._engine.change(postgres_writes.deposit_answer, delivery, answer, now)
+            self._left(left)
+        elif further:
+            item = await self._engine.change(postgres_writes.deposit_all, every)
+        else:
+            item = await self._engine.ask(postgres_writes.deposit, delivery)
+        for one in every:
+            self._engine.delivered(one)
         return item
+
+    def _left(self, count: int) -> None:
+        """Messages that waited need no forwarding any more."""
+        if count:
+            self._engine.backlog.add(-count)
+            self._engine.wake_due()
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor."""
@@ -247,12 +268,18 @@ class PostgresStore:
         """The RC-RI of a case that a recipient was sent."""
         return await self._engine.ask(postgres_reads.resources_told, publisher_id, recipient, case_id, limit)
 
+    async def recipients(
+        self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]
+    ) -> frozenset[str]:
+        """For whom a message was."""
+        return await self._engine.ask(postgres_reads.recipients, distribution_id, sent_by, publisher_ids)
+
     async def acknowledge(
-        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None, rank: int = 0
     ) -> bool:
-        """Take an item out of the inbox and enqueue the answer."""
+        """Take an item out of the inbox and enqueue the answer, or a later one."""
         outcome = await self._engine.change(
-            postgres_writes.acknowledge_item, publisher_id, item_id, now, answer
+            postgres_writes.acknowledge_item, publisher_id, item_id, now, answer, rank
         )
         if isinstance(outcome, Arrived) and answer is not None:
             self._engine.arrived(outcome, answer.received_at)

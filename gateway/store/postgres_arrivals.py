@@ -9,6 +9,7 @@ from gateway.model import Submission
 from gateway.store import arrivals, rows
 from gateway.store.arrivals import Stored
 from gateway.store.postgres_database import Connection, plain
+from gateway.store.postgres_reads import RECEIPT
 
 # In the order of the arguments; `n` numbers the rows. Keys are taken in one order by all, so that nobody waits in a ring.
 ARRIVE = """
@@ -61,7 +62,7 @@ LEFT JOIN LATERAL (
 ) i ON true
 """
 EARLIER = f"""
-SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = $1 AND publisher_id IS NOT DISTINCT FROM $2
+SELECT {RECEIPT}, digest FROM messages WHERE distribution_id = $1 AND publisher_id IS NOT DISTINCT FROM $2
 """  # noqa: S608 - constant
 
 

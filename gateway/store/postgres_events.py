@@ -39,7 +39,7 @@ WITH RECURSIVE publishers AS (
     UPDATE events e SET held_until = statement_timestamp() + $6 * interval '1 second'
     FROM first WHERE e.seq = first.seq RETURNING e.seq, e.publisher_id, e.attempts, first.turn
 )
-SELECT i.id, t.publisher_id, i.message_type, i.received_at, t.attempts, coalesce(d.url, '')
+SELECT i.id, t.publisher_id, i.message_type, i.received_at, t.attempts, coalesce(d.url, ''), i.answer_status
 FROM taken t JOIN inbox i USING (seq) LEFT JOIN disabled_endpoints d ON d.publisher_id = t.publisher_id ORDER BY t.turn
 """  # noqa: S608 - constant
 ENDPOINTS = """

@@ -13,6 +13,11 @@ from gateway.store.interface import DeadLetter
 from gateway.store.postgres_database import Connection, plain
 
 Sent = tuple[str, str, bytes]  # publisher, distributionID and digest of what was sent
+# the columns of a receipt, and the last cause in its timeline
+RECEIPT = f"""
+{rows.RECEIPT}, (
+    SELECT detail FROM steps WHERE message = messages.seq AND step IN {rows.CAUSES} ORDER BY number DESC LIMIT 1
+)"""  # noqa: S608 - constant
 INBOX = f"""
 SELECT {rows.ITEM} FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) AS size, row_number() OVER (ORDER BY seq) AS n FROM (
@@ -29,13 +34,18 @@ ORDER BY publisher_id DESC, seq DESC LIMIT 1 OFFSET $3
 REPEATED = f"""
 SELECT sent.n, m.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS sent (publisher, distribution, n)
 CROSS JOIN LATERAL (
-    SELECT {rows.RECEIPT}, digest FROM messages
+    SELECT {RECEIPT}, digest FROM messages
     WHERE distribution_id = distribution AND publisher_id IS NOT DISTINCT FROM publisher LIMIT 1
 ) m
 """  # noqa: S608 - constant
 HAS_ITEMS = """
 SELECT 1 FROM inbox WHERE acknowledged_at IS NULL AND (publisher_id, seq) > ($1, $2) AND publisher_id <= $1
 ORDER BY publisher_id, seq LIMIT 1
+"""
+SENT_TO = "SELECT recipient FROM messages WHERE distribution_id = $1 AND ($2 = '' OR sender = $2)"
+DEPOSITED_FOR = """
+SELECT i.recipient FROM unnest($1::text[]) AS g (publisher_id)
+JOIN inbox i ON i.publisher_id = g.publisher_id AND i.distribution_id = $2 AND ($3 = '' OR i.sender = $3)
 """
 RESOURCES_TOLD = f"""
 SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)
@@ -84,7 +94,7 @@ async def message(
     """A message of this publisher's and its timeline."""
     seq = rows.seq_of(receipt_id)
     row = await connection.fetchrow(
-        f"SELECT {rows.RECEIPT} FROM messages WHERE seq = $1 AND id = $2 AND publisher_id = $3",  # noqa: S608 - constant
+        f"SELECT {RECEIPT} FROM messages WHERE seq = $1 AND id = $2 AND publisher_id = $3",  # noqa: S608 - constant
         seq,
         receipt_id,
         publisher_id,
@@ -112,7 +122,7 @@ async def list_messages(
         last = await connection.fetchval(OLDEST_LOOKED_AT, publisher_id, before, scan - 1) or 0
     wanted = "".join(f" AND {column} = ${n}" for n, column in enumerate(filters, 5))
     page = await connection.fetch(
-        f"SELECT seq, {rows.RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
+        f"SELECT seq, {RECEIPT} FROM messages"  # noqa: S608 - columns are the caller's constants
         f" WHERE (publisher_id, seq) < ($1, $2) AND (publisher_id, seq) >= ($1, $3){wanted}"
         " ORDER BY publisher_id DESC, seq DESC LIMIT $4",
         publisher_id,
@@ -147,6 +157,16 @@ async def inbox_item(connection: Connection, publisher_id: str, item_id: str) ->
         publisher_id,
     )
     return None if row is None else rows.inbox_item(row)
+
+
+async def recipients(
+    connection: Connection, distribution_id: str, sender: str, publisher_ids: Sequence[str]
+) -> frozenset[str]:
+    """For whom a message of this sender was."""
+    found = await connection.fetch(SENT_TO, distribution_id, sender)
+    if not found:
+        found = await connection.fetch(DEPOSITED_FOR, list(publisher_ids), distribution_id, sender)
+    return frozenset(row[0] for row in found)
 
 
 async def resources_told(

@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import asyncpg
 import orjson
 
 from gateway.errors import Refused
-from gateway.model import Delivery, InboxItem, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Status, Step, Submission
 from gateway.store import postgres_lanes, rows
 from gateway.store.arrivals import DETAIL
 from gateway.store.interface import ErasedCase
@@ -16,25 +17,38 @@ from gateway.store.postgres_database import Connection, plain
 from gateway.store.postgres_lanes import Held, Mark, Marked
 
 PUT = """
-SELECT seq, id FROM put_into_inbox($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT seq, id FROM put_into_inbox_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 KEPT = f"""
 SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)
 WHERE i.publisher_id = $1 AND i.distribution_id = $2 AND i.sender = $3
 """  # noqa: S608 - constant
-WAITING = """
-SELECT 1 FROM inbox
-WHERE seq = $1 AND id = $2 AND publisher_id IS NOT DISTINCT FROM $3 AND acknowledged_at IS NULL FOR UPDATE
+ITEM = """
+SELECT acknowledged_at, reference, reference_rank FROM inbox
+WHERE seq = $1 AND id = $2 AND publisher_id IS NOT DISTINCT FROM $3 FOR UPDATE
 """
-TAKE_OUT = (
-    "WITH told AS (DELETE FROM events WHERE seq = $1) UPDATE inbox SET acknowledged_at = $2 WHERE seq = $1"
-)
+TAKE_OUT = """
+WITH told AS (DELETE FROM events WHERE seq = $1)
+UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, $2), reference = $3, reference_rank = $4 WHERE seq = $1
+"""
 ANSWERED = """
 SELECT seq, lane FROM messages WHERE distribution_id = $1 AND recipient = $2 AND sender = $3 ORDER BY seq + 0
 """
-ACKNOWLEDGE = """
-UPDATE messages SET status = 'acknowledged' WHERE seq = $1
+TAKE_ANSWER = """
+UPDATE messages SET status = coalesce($4, status), answer = $5 WHERE seq = $1
 AND NOT EXISTS (SELECT 1 FROM steps WHERE message = $1 AND step = $2 AND detail = $3) RETURNING seq
+"""
+SENT = "SELECT seq, lane FROM messages WHERE distribution_id = $1 AND sender = $2 ORDER BY seq + 0"
+DIE = (
+    "UPDATE messages SET status = 'dead' WHERE seq = $1 AND status IN ('received', 'forwarded') RETURNING seq"
+)
+LOCK = "SELECT seq FROM messages WHERE distribution_id = $1 AND sender = $2 ORDER BY seq + 0 FOR UPDATE"
+NOTE_ONCE = """
+INSERT INTO steps (message, step, at, detail) SELECT $1, $2, $3, $4
+WHERE NOT EXISTS (SELECT 1 FROM steps WHERE message = $1 AND step = $2 AND detail = $4)
+"""
+NOT_APPLICABLE = """
+UPDATE messages SET not_applicable = $3 WHERE distribution_id = $1 AND sender = $2 AND not_applicable = '' RETURNING seq
 """
 GIVE_UP = """
 UPDATE messages SET status = $3 WHERE distribution_id = $1 AND sender = $2 AND status = 'forwarded' RETURNING seq
@@ -83,6 +97,9 @@ UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, $2) WH
 """
 
 
+Row = asyncpg.Record
+
+
 class Ended(NamedTuple):
     """What came of a rejection, and whether its answer went into an inbox."""
 
@@ -90,17 +107,24 @@ class Ended(NamedTuple):
     answered: bool
 
 
-async def deposit(connection: Connection, delivery: Delivery) -> InboxItem:
-    """Keep a delivery; the first item where it was kept before. One statement, but for that case."""
+async def deposit(connection: Connection, delivery: Delivery, answer: Answer | None = None) -> InboxItem:
+    """Keep a delivery, which may be an answer; the first item where it was kept before. One statement, but for that case."""
     d, step = delivery, rows.delivered(delivery)
     row = await connection.fetchrow(
         PUT, secrets.token_hex(8), d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type,
         d.model_version, d.content_type, d.case_id, d.refers_to, d.received_at, orjson.dumps(d.loss).decode(), d.content,
-        d.notify, step and step.step, step and plain(step.detail[:DETAIL]),
+        d.notify, step and step.step, step and plain(step.detail[:DETAIL]), d.distribution_status,
+        rows.answer_status(answer),
     )  # fmt: skip
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
     return InboxItem(row[1], row[0], delivery)
+
+
+async def deposit_all(connection: Connection, deliveries: Sequence[Delivery]) -> InboxItem:
+    """Keep several deliveries; the item of the first."""
+    items = [await deposit(connection, one) for one in deliveries]
+    return items[0]
 
 
 async def reject(
@@ -117,13 +141,21 @@ async def reject(
 
 
 async def acknowledge_item(
-    connection: Connection, publisher_id: str, item_id: str, now: float, answer: Submission | None
+    connection: Connection,
+    publisher_id: str,
+    item_id: str,
+    now: float,
+    answer: Submission | None,
+    rank: int,
 ) -> Outcome | bool:
-    """Take an item out of the inbox and store the answer: what came of that, True without one, False if it was out."""
+    """Take an item out of the inbox and store the answer: what came of that, True without one, False where the item was out
+    and the answer is no later one.
+    """
     seq = rows.seq_of(item_id)
-    if await connection.fetchrow(WAITING, seq, item_id, publisher_id) is None:
+    found = await connection.fetchrow(ITEM, seq, item_id, publisher_id)
+    if found is None or not rows.is_later(found, rank if answer else None):
         return False
-    await connection.execute(TAKE_OUT, seq, now)
+    await connection.execute(TAKE_OUT, seq, now, plain(answer.distribution_id) if answer else "", rank)
     if answer is None:
         return True
     (outcome,) = await arrive(connection, [Incoming(answer, spent=False)])
@@ -132,25 +164,52 @@ async def acknowledge_item(
     return outcome
 
 
-async def acknowledge_message(
-    connection: Connection, distribution_id: str, recipient: str, sender: str, step: Step
-) -> int:
-    """Mark the messages of this sender that this recipient answered; how many waited. The same answer is noted once.
+class Answered(NamedTuple):
+    """A delivery that is an answer: its item, and how many messages need no forwarding any more."""
+
+    item: InboxItem
+    left: int
+
+
+async def deposit_answer(connection: Connection, delivery: Delivery, answer: Answer, now: float) -> Answered:
+    """Note an answer with the messages that it is about, and keep the delivery that it is."""
+    left = await note_answer(connection, answer, now)  # first: lanes are locked before inboxes
+    return Answered(await deposit(connection, delivery, answer), left)
+
+
+async def note_answer(connection: Connection, answer: Answer, now: float) -> int:
+    """Note an answer with the messages that it is about, once; how many of them need no forwarding any more."""
+    step = rows.answer_step(answer, now)
+    if answer.of_hub:
+        given_up = await connection.fetch(GIVE_UP, answer.refers_to, answer.sent_by, step.step)
+        await postgres_lanes.note(connection, [(row[0], step) for row in given_up])
+        return 0
+    found = await connection.fetch(ANSWERED, answer.refers_to, answer.answered_by, answer.sent_by)
+    leases = await _hold(connection, found)
+    told = plain(step.detail[:DETAIL]), answer.status, rows.answer_text(answer)
+    noted = [row for row in found if await connection.fetchrow(TAKE_ANSWER, row[0], step.step, *told)]
+    await postgres_lanes.note(connection, [(row[0], step) for row in noted])
+    if answer.status is None:
+        return 0
+    await connection.execute("DELETE FROM dead WHERE seq = ANY ($1::bigint[])", [row[0] for row in noted])
+    return await _leave(connection, noted, leases)
+
+
+async def _hold(connection: Connection, messages: Sequence[Row]) -> dict[str, int | None]:
+    """Lock the lanes of messages (seq, lane); the lease on each."""
+    lanes = list({row[1] for row in messages})
+    return {row[0]: row[1] for row in await connection.fetch(postgres_lanes.HOLD, lanes)}
+
+
+async def _leave(connection: Connection, messages: Sequence[Row], leases: dict[str, int | None]) -> int:
+    """Take messages (seq, lane) out of the queue whose lanes are locked; how many were in it.
 
     The lane of one that is under way is left to the mark of that attempt.
     """
-    found = await connection.fetch(ANSWERED, distribution_id, recipient, sender)
-    lanes = list({row[1] for row in found})
-    leases = {row[0]: row[1] for row in await connection.fetch(postgres_lanes.HOLD, lanes)}
-    detail = plain(step.detail[:DETAIL])
-    waited: list[str] = []
-    for seq, lane in found:
-        if await connection.fetchrow(ACKNOWLEDGE, seq, step.step, detail) is None:
-            continue
-        await postgres_lanes.note(connection, [(seq, step)])
-        await connection.execute("DELETE FROM dead WHERE seq = $1", seq)
+    waited = []
+    for seq, _ in messages:
         left = await connection.fetchrow("DELETE FROM queue WHERE seq = $1 RETURNING lane", seq)
-        waited += [lane] if left is not None else []
+        waited += [left[0]] if left is not None else []
     idle = [lane for lane in waited if leases.get(lane) is None]
     if idle:
         kept = {row[0] for row in await connection.fetch(TIDY, idle)}
@@ -158,10 +217,42 @@ async def acknowledge_message(
     return len(waited)
 
 
-async def give_up_forwarded(connection: Connection, distribution_id: str, sender: str, step: Step) -> None:
-    """Give the forwarded message of this sender the step as its status."""
-    found = await connection.fetch(GIVE_UP, distribution_id, sender, step.step)
+async def note(connection: Connection, distribution_id: str, sender: str, step: Step) -> None:
+    """Note a step with the messages of this id and sender, once."""
+    for (seq,) in await connection.fetch(LOCK, distribution_id, sender):
+        await connection.execute(NOTE_ONCE, seq, plain(step.step), step.at, plain(step.detail[:DETAIL]))
+
+
+async def mark_not_applicable(connection: Connection, distribution_id: str, sender: str, step: Step) -> None:
+    """Note, once, that nothing in a message of this sender concerns its recipient."""
+    cause = plain(step.detail[:DETAIL])
+    found = await connection.fetch(NOT_APPLICABLE, distribution_id, sender, cause)
     await postgres_lanes.note(connection, [(row[0], step) for row in found])
+
+
+class Refusal(NamedTuple):
+    """How many messages that waited became dead letters, and what came of the RS-ERROR, if it is new."""
+
+    left: int
+    error: Outcome | None
+
+
+async def refuse_delivery(
+    connection: Connection, distribution_id: str, sender: str, step: Step, error: Submission | None
+) -> Refusal:
+    """Make the message of this sender a dead letter and store the RS-ERROR about it."""
+    # first: an RS-ERROR's lane is that of its sender, whose name sorts before every case's, and lanes are locked in order
+    outcomes = await arrive(connection, [Incoming(error, spent=False)]) if error else []
+    found = await connection.fetch(SENT, distribution_id, sender)
+    leases = await _hold(connection, found)
+    dead = [row for row in found if await connection.fetchrow(DIE, row[0])]
+    await connection.executemany(
+        "INSERT INTO dead VALUES ($1) ON CONFLICT (seq) DO NOTHING", [(row[0],) for row in dead]
+    )
+    await postgres_lanes.note(connection, [(row[0], step) for row in dead])
+    left = await _leave(connection, dead, leases)
+    # refused is an RS-ERROR whose id is taken: by the one of an earlier delivery
+    return Refusal(left, next((one for one in outcomes if isinstance(one, Outcome)), None))
 
 
 async def replay(connection: Connection, receipt_ids: Sequence[str], now: float) -> int:

@@ -1,7 +1,7 @@
 """What asks the embedded store: functions over a connection that only reads."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -54,8 +54,13 @@ def message(
     ).fetchone()
     if row is None:
         return None
-    receipt = rows.receipt(row)
+    receipt = _receipt(row)
     return receipt, (Step("received", receipt.received_at), *timeline.read(row[-1]))
+
+
+def _receipt(row: Sequence[Any]) -> Receipt:
+    *values, noted = row  # the columns RECEIPT and the timeline
+    return rows.receipt((*values, timeline.last_cause(noted)))
 
 
 def list_messages(
@@ -77,16 +82,16 @@ def list_messages(
         if not looked_at:
             continue
         page += connection.execute(
-            f"SELECT seq, {rows.RECEIPT} {OWN} AND seq >= ?{wanted} ORDER BY seq DESC LIMIT ?",
+            f"SELECT seq, {rows.RECEIPT}, timeline {OWN} AND seq >= ?{wanted} ORDER BY seq DESC LIMIT ?",
             (*own, last, *filters.values(), limit + 1 - len(page)),
         ).fetchall()
         if len(page) > limit:
-            return [rows.receipt(row[1:]) for row in page[:limit]], str(page[limit - 1][0])
+            return [_receipt(row[1:]) for row in page[:limit]], str(page[limit - 1][0])
         scan -= looked_at
         if not scan:
-            return [rows.receipt(row[1:]) for row in page], str(last)
+            return [_receipt(row[1:]) for row in page], str(last)
     later = hours[HOURS:]
-    return [rows.receipt(row[1:]) for row in page], str((later.start + 1) << HOUR) if later else None
+    return [_receipt(row[1:]) for row in page], str((later.start + 1) << HOUR) if later else None
 
 
 def _hours(connection: sqlite3.Connection, before: int) -> range:
@@ -129,6 +134,22 @@ def inbox_item(connection: sqlite3.Connection, publisher_id: str, item_id: str) 
         (rows.seq_of(item_id), item_id, publisher_id),
     ).fetchone()
     return None if row is None else rows.inbox_item(row)
+
+
+def recipients(
+    connection: sqlite3.Connection, distribution_id: str, sender: str, publisher_ids: Sequence[str]
+) -> frozenset[str]:
+    """For whom a message of this sender was."""
+    key = (distribution_id, sender, sender)
+    found = connection.execute(
+        "SELECT recipient FROM messages WHERE distribution_id = ? AND (? = '' OR sender = ?)", key
+    ).fetchall()
+    statement = "SELECT recipient FROM inbox WHERE publisher_id = ? AND distribution_id = ? AND (? = '' OR sender = ?)"
+    if not found:
+        found = [
+            row for one in publisher_ids for row in connection.execute(statement, (one, *key)).fetchall()
+        ]
+    return frozenset(recipient for (recipient,) in found)
 
 
 def resources_told(

@@ -3,20 +3,25 @@
 import secrets
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from gateway.errors import ErrorKind, Issue, Refused
-from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Receipt, Status, Step, Submission
 
-RECEIPT = "id, distribution_id, status, message_type, model_version, received_at, quota"
+RECEIPT = (
+    "id, distribution_id, status, message_type, model_version, received_at, quota, sender, recipient, case_id, attempts,"
+    " answer, not_applicable"
+)
+CAUSES = ("retry", "rejected", "expired", "dead")  # steps of a timeline whose detail is a cause
 SUBMISSION = (
     "m.publisher_id, m.distribution_id, m.digest, m.media_type, c.content, m.message_type, m.model_version, m.sender,"
     " m.recipient, m.case_id, m.refers_to, m.urgent, m.quota, m.received_at, m.expires_at"
 )
 ITEM = (
-    "i.id, i.seq, i.acknowledged_at, i.publisher_id, i.distribution_id, i.sender, i.recipient, i.message_type,"
+    "i.id, i.seq, i.acknowledged_at, i.reference, i.reference_rank, i.distribution_status, i.publisher_id, i.distribution_id, i.sender, i.recipient, i.message_type,"
     " i.model_version, i.content_type, c.content, i.case_id, i.refers_to, i.received_at, i.loss"
 )
 MAX_SEQ = 2**63 - 1
@@ -77,8 +82,32 @@ def usage(found: Iterable[Any]) -> list[tuple[str, str, str, int]]:
 
 
 def receipt(row: Any, *, duplicate: bool = False) -> Receipt:
-    """A Receipt from the columns RECEIPT."""
-    return Receipt(row[0], row[1], Status(row[2]), row[3], row[4], row[5], row[6], duplicate)
+    """A Receipt from the columns RECEIPT and the last cause in the timeline."""
+    message_id, distribution_id, status, *values, answer, not_applicable, cause = row
+    told = orjson.loads(answer) if answer else None
+    last_cause = not_applicable or cause or ""
+    found = Receipt(message_id, distribution_id, Status(status), *values)
+    return replace(found, last_cause=last_cause, answer=told, duplicate=duplicate)
+
+
+def answer_text(answer: Answer) -> str:
+    """What a store keeps of a recipient's answer: the receipt's `answer`, in JSON."""
+    told = {
+        "step": answer.step or None,
+        "refused": answer.refused,
+        "errorDistributionID": answer.error_distribution_id.encode("utf-8", "replace").decode() or None,
+    }
+    return orjson.dumps(told).decode()
+
+
+def answer_status(answer: Answer | None) -> str:
+    """What a store keeps of an answer with the item that it is."""
+    return "" if answer is None or answer.status is None else answer.status
+
+
+def answer_step(answer: Answer, now: float) -> Step:
+    """The step of the answered message's timeline: its new status, or `answered` where that stays."""
+    return Step(answer.status or "answered", now, answer.detail)
 
 
 def submission(row: Any) -> Submission:
@@ -90,10 +119,24 @@ def submission(row: Any) -> Submission:
 
 def inbox_item(row: Any) -> InboxItem:
     """An InboxItem from the columns ITEM."""
-    item_id, cursor, acknowledged_at, *values = row
+    item_id, cursor, acknowledged_at, reference, rank, status, *values = row
     values[7] = values[7] or b""
     values[-1] = tuple(orjson.loads(values[-1]))
-    return InboxItem(item_id, cursor, Delivery(*values), acknowledged_at)
+    delivery = replace(Delivery(*values), distribution_status=status)
+    return InboxItem(item_id, cursor, delivery, acknowledged_at, reference, rank)
+
+
+def is_later(item: Any, rank: int | None) -> bool:
+    """Whether an acknowledgement changes an item: the first one does; after that a refusal (an odd rank) where none was the last
+    answer, and a higher rank where the item was answered. `rank` is None where nothing is to be answered.
+    """
+    acknowledged_at, reference, last = item
+    if acknowledged_at is None:
+        return True
+    if rank is None:
+        return False
+    is_refusal, was_refused = rank % 2 == 1, bool(reference) and last % 2 == 1
+    return (is_refusal and not was_refused) or (bool(reference) and rank > last)
 
 
 def lane_of(connection: sqlite3.Connection, message: Submission) -> str:

@@ -1,4 +1,4 @@
--- The embedded store, version 2. Times are POSIX seconds.
+-- The embedded store, version 3. Times are POSIX seconds.
 -- `seq` is the order of arrival (microseconds since the epoch, strictly growing) and is shared by messages and inbox,
 -- so that one table holds the contents of both. Contents stand apart: a change of status then rewrites a short row.
 
@@ -25,7 +25,9 @@ CREATE TABLE messages (
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     next_at REAL,                    -- when the next attempt is due; NULL = at once
-    timeline TEXT NOT NULL           -- see `timeline.py`
+    timeline TEXT NOT NULL,          -- see `timeline.py`
+    answer TEXT NOT NULL,            -- the recipient's last answer, JSON; '' = none
+    not_applicable TEXT NOT NULL     -- why nothing in it concerns its recipient; '' = something does
 );
 CREATE UNIQUE INDEX messages_by_distribution ON messages (distribution_id, publisher_id);
 CREATE INDEX messages_pending ON messages (position) WHERE status = 'received';
@@ -45,7 +47,11 @@ CREATE TABLE inbox (
     refers_to TEXT NOT NULL,
     received_at REAL NOT NULL,
     loss TEXT NOT NULL,              -- JSON
-    acknowledged_at REAL
+    acknowledged_at REAL,
+    distribution_status TEXT NOT NULL,
+    reference TEXT NOT NULL,         -- the distributionID of the last RC-REF that was sent for it; '' = none
+    reference_rank INTEGER NOT NULL, -- its rank: only one of a higher rank is sent after it
+    answer_status TEXT NOT NULL      -- of an answer: the status that it gives the answered message; '' = none
 );
 CREATE UNIQUE INDEX inbox_by_distribution ON inbox (publisher_id, distribution_id, sender);
 CREATE INDEX inbox_waiting ON inbox (publisher_id) WHERE acknowledged_at IS NULL;
@@ -65,4 +71,4 @@ CREATE TABLE probe (
     at REAL NOT NULL
 );
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

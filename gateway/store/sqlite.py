@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from gateway.errors import GatewayError, Refused
-from gateway.model import Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
 from gateway.store import attempts, reads, rows, writes
 from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
@@ -155,24 +155,32 @@ class SqliteStore:
 
         await self._engine.mark(receipt_id, now, write, settle)
 
-    async def mark_acknowledged(
-        self, distribution_id: str, answered_by: str, sent_by: str, now: float, detail: str = ""
-    ) -> None:
-        """The recipient answered a message."""
-        step = Step("acknowledged", now, detail)
-        await self._engine.do(
-            lambda connection: writes.acknowledge_message(
-                connection, distribution_id, answered_by, sent_by, step
-            ),
-            self._engine.leave_unless_under_way,
-        )
+    async def note(self, distribution_id: str, sent_by: str, now: float, step: str, detail: str) -> None:
+        """Add a step to a message's timeline."""
+        noted = Step(step, now, detail)
+        await self._engine.do(lambda c: writes.note(c, distribution_id, sent_by, noted))
 
-    async def mark_undelivered(
-        self, distribution_id: str, sent_by: str, status: Status, now: float, cause: str
+    async def mark_not_applicable(self, distribution_id: str, sent_by: str, now: float, cause: str) -> None:
+        """Nothing in a message concerns its recipient."""
+        step = Step("not-applicable", now, cause)
+        await self._engine.do(lambda c: writes.mark_not_applicable(c, distribution_id, sent_by, step))
+
+    async def refuse_delivery(
+        self, distribution_id: str, sent_by: str, now: float, cause: str, error: Submission | None
     ) -> None:
-        """The Hub gave up a message that the core had."""
-        step = Step(status, now, cause)
-        await self._engine.do(lambda c: writes.give_up_forwarded(c, distribution_id, sent_by, step))
+        """The recipient cannot be given a message."""
+        step, seq = Step(Status.DEAD, now, cause), self._engine.number(now)
+        arrival = None if error is None else Arrival(seq, rows.new_id(seq), error, spent=False)
+
+        def settle(outcome: tuple[list[str], Stored | None]) -> None:
+            dead, stored = outcome
+            self._engine.leave_unless_under_way(dead)
+            if arrival is not None and stored is not None:
+                self._engine.arrived(arrival, stored)
+
+        await self._engine.do(
+            lambda c: writes.refuse_delivery(c, distribution_id, sent_by, step, arrival), settle
+        )
 
     def backlog(self) -> int:
         """How many messages wait to be forwarded or are under way."""
@@ -203,14 +211,26 @@ class SqliteStore:
 
     # the inbox
 
-    async def deposit(self, delivery: Delivery, now: float) -> InboxItem:
-        """Keep a delivery."""
-        seq = self._engine.number(now)
-        item_id = rows.new_id(seq)
-        return await self._engine.do(
-            lambda connection: writes.deposit(connection, seq, item_id, delivery),
-            lambda _item: self._engine.delivered(delivery),
-        )
+    async def deposit(
+        self, delivery: Delivery, now: float, answer: Answer | None = None, further: Sequence[Delivery] = ()
+    ) -> InboxItem:
+        """Keep a delivery and what goes with it, and note the answer that it is."""
+        every = (delivery, *further)
+        numbers = [self._engine.number(now) for _ in every]
+        numbered = [(seq, rows.new_id(seq), one) for seq, one in zip(numbers, every, strict=True)]
+
+        def write(connection: sqlite3.Connection) -> tuple[InboxItem, list[str]]:
+            answered = [] if answer is None else writes.note_answer(connection, answer, now)
+            items = [writes.deposit(connection, *one, answer) for one in numbered]
+            return items[0], answered
+
+        def settle(outcome: tuple[InboxItem, list[str]]) -> None:
+            for one in every:
+                self._engine.delivered(one)
+            self._engine.leave_unless_under_way(outcome[1])
+
+        item, _ = await self._engine.do(write, settle)
+        return item
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor."""
@@ -242,10 +262,16 @@ class SqliteStore:
         """The RC-RI of a case that a recipient was sent."""
         return await self._engine.read(reads.resources_told, publisher_id, recipient, case_id, limit)
 
+    async def recipients(
+        self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]
+    ) -> frozenset[str]:
+        """For whom a message was."""
+        return self._engine.look(reads.recipients, distribution_id, sent_by, publisher_ids)
+
     async def acknowledge(
-        self, publisher_id: str, item_id: str, now: float, answer: Submission | None
+        self, publisher_id: str, item_id: str, now: float, answer: Submission | None, rank: int = 0
     ) -> bool:
-        """Take an item out of the inbox and enqueue the answer."""
+        """Take an item out of the inbox and enqueue the answer, or a later one."""
         seq = self._engine.number(now)
         arrival = None if answer is None else Arrival(seq, rows.new_id(seq), answer, spent=False)
 
@@ -254,7 +280,7 @@ class SqliteStore:
                 self._engine.arrived(arrival, outcome)
 
         outcome = await self._engine.do(
-            lambda connection: writes.acknowledge_item(connection, publisher_id, item_id, now, arrival),
+            lambda c: writes.acknowledge_item(c, publisher_id, item_id, now, arrival, rank),
             settle,
         )
         return bool(outcome)

@@ -21,7 +21,7 @@ WITH RECURSIVE next (publisher_id) AS (
 SELECT publisher_id FROM next WHERE publisher_id IS NOT NULL
 """
 DUE = """
-SELECT e.next_at, i.id, e.publisher_id, i.message_type, i.received_at, e.attempts, coalesce(d.url, '')
+SELECT e.next_at, i.id, e.publisher_id, i.message_type, i.received_at, e.attempts, coalesce(d.url, ''), i.answer_status
 FROM events e JOIN inbox i USING (seq) LEFT JOIN disabled_endpoints d ON d.publisher_id = e.publisher_id
 WHERE e.publisher_id = ? AND e.next_at <= ? ORDER BY e.next_at, e.seq LIMIT ?
 """

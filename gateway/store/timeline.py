@@ -10,6 +10,7 @@ import orjson
 
 from gateway.model import Step
 from gateway.store.arrivals import DETAIL
+from gateway.store.rows import CAUSES
 
 
 def write(steps: Iterable[Step]) -> str:
@@ -27,3 +28,8 @@ def without_last(text: str, name: str) -> str:
     steps = read(text)
     last = max((number for number, step in enumerate(steps) if step.step == name), default=len(steps))
     return write((*steps[:last], *steps[last + 1 :]))
+
+
+def last_cause(text: str) -> str:
+    """The detail of the last step that has a cause, "" where there is none."""
+    return next((one.detail for one in reversed(read(text)) if one.step in CAUSES), "")

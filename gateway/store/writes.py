@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 
 from gateway.errors import Refused
-from gateway.model import Delivery, InboxItem, Receipt, Status, Step, Submission
+from gateway.model import Answer, Delivery, InboxItem, Receipt, Status, Step, Submission
 from gateway.store import attempts, rows, timeline
 from gateway.store.arrivals import DETAIL, Arrival, Stored, new, repeated
 from gateway.store.interface import ErasedCase
@@ -16,13 +16,14 @@ RANK = {
     Status.RECEIVED: 0,
     Status.FORWARDED: 1,
     Status.ACKNOWLEDGED: 3,
+    Status.REFUSED: 3,
 }  # a status only ever rises; others are 2
 INSERT_MESSAGE = (
-    "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'received',0,NULL,'')"
+    "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'received',0,NULL,'','','')"
     " ON CONFLICT (distribution_id, publisher_id) DO NOTHING"
 )
 INSERT_ITEM = (
-    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL)"
+    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,'',0,?)"
     " ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING"
 )
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
@@ -74,12 +75,13 @@ def find_receipt(
 ) -> Receipt | Refused | None:
     """The receipt of a stored message as it stands, as a duplicate; Refused (409) where the digest differs."""
     row = connection.execute(
-        f"SELECT {rows.RECEIPT}, digest FROM messages WHERE distribution_id = ? AND publisher_id = ?",  # noqa: S608 - constant
+        f"SELECT {rows.RECEIPT}, timeline, digest FROM messages WHERE distribution_id = ? AND publisher_id = ?",  # noqa: S608 - constant
         (distribution_id, publisher_id),
     ).fetchone()
     if row is None:
         return None
-    return repeated(row, digest)
+    *values, noted, first_digest = row
+    return repeated((*values, timeline.last_cause(noted), first_digest), digest)
 
 
 def probe(connection: sqlite3.Connection, now: float) -> None:
@@ -127,40 +129,82 @@ def put_off(
     return advance(connection, seq, Status.RECEIVED, (*before, attempts.numbered(retry, number)), next_at)
 
 
-def acknowledge_message(
-    connection: sqlite3.Connection, distribution_id: str, recipient: str, sender: str, step: Step
-) -> list[str]:
-    """Mark the messages of this sender that this recipient answered; their ids. The same answer is noted once."""
+def note_answer(connection: sqlite3.Connection, answer: Answer, now: float) -> list[str]:
+    """Note an answer with the messages that it is about, once; the ids of those that need no forwarding any more."""
+    step = rows.answer_step(answer, now)
+    if answer.of_hub:
+        connection.execute(
+            "UPDATE messages SET status = ?, timeline = timeline || ?"
+            " WHERE distribution_id = ? AND sender = ? AND status = 'forwarded'",
+            (answer.status, timeline.write([step]), answer.refers_to, answer.sent_by),
+        )
+        return []
     found = connection.execute(
         "SELECT seq, id, timeline FROM messages WHERE distribution_id = ? AND recipient = ? AND sender = ?",
-        (distribution_id, recipient, sender),
+        (answer.refers_to, answer.answered_by, answer.sent_by),
     ).fetchall()
-    told = step.step, step.detail[:DETAIL]
     for seq, _, noted in found:
-        if told not in {(one.step, one.detail) for one in timeline.read(noted)}:
+        if not _is_noted(noted, step):
             connection.execute(
-                "UPDATE messages SET status = 'acknowledged', timeline = timeline || ? WHERE seq = ?",
-                (timeline.write([step]), seq),
+                "UPDATE messages SET status = coalesce(?, status), answer = ?, timeline = timeline || ? WHERE seq = ?",
+                (answer.status, rows.answer_text(answer), timeline.write([step]), seq),
             )
-    return [public_id for _, public_id, _ in found]
+    return [public_id for _, public_id, _ in found] if answer.status else []
 
 
-def give_up_forwarded(connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step) -> None:
-    """Give the forwarded message of this sender the step as its status."""
-    connection.execute(
-        "UPDATE messages SET status = ?, timeline = timeline || ?"
-        " WHERE distribution_id = ? AND sender = ? AND status = 'forwarded'",
-        (step.step, timeline.write([step]), distribution_id, sender),
+def _is_noted(noted: str, step: Step) -> bool:
+    return (step.step, step.detail[:DETAIL]) in {(one.step, one.detail) for one in timeline.read(noted)}
+
+
+def note(connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step) -> None:
+    """Note a step with a message of this sender, once."""
+    found = connection.execute(
+        "SELECT seq, timeline FROM messages WHERE distribution_id = ? AND sender = ?",
+        (distribution_id, sender),
+    ).fetchall()
+    connection.executemany(
+        "UPDATE messages SET timeline = timeline || ? WHERE seq = ?",
+        [(timeline.write([step]), seq) for seq, noted in found if not _is_noted(noted, step)],
     )
 
 
-def deposit(connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery) -> InboxItem:
-    """Keep a delivery under a number and an id; the first item where it was kept before."""
+def mark_not_applicable(
+    connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step
+) -> None:
+    """Note, once, that nothing in a message of this sender concerns its recipient."""
+    connection.execute(
+        "UPDATE messages SET not_applicable = ?, timeline = timeline || ?"
+        " WHERE distribution_id = ? AND sender = ? AND not_applicable = ''",
+        (step.detail[:DETAIL], timeline.write([step]), distribution_id, sender),
+    )
+
+
+def refuse_delivery(
+    connection: sqlite3.Connection, distribution_id: str, sender: str, step: Step, error: Arrival | None
+) -> tuple[list[str], Stored | None]:
+    """Make the message of this sender a dead letter and store the RS-ERROR about it; the ids of the messages that became
+    one, and what came of the RS-ERROR.
+    """
+    found = connection.execute(
+        "UPDATE messages SET status = 'dead', timeline = timeline || ?"
+        " WHERE distribution_id = ? AND sender = ? AND status IN ('received', 'forwarded') RETURNING id",
+        (timeline.write([step]), distribution_id, sender),
+    ).fetchall()
+    outcomes = arrive(connection, [error]) if error else []
+    # refused is an RS-ERROR whose id is taken: by the one of an earlier delivery
+    stored = next((one for one in outcomes if isinstance(one, Stored)), None)
+    return [public_id for (public_id,) in found], stored
+
+
+def deposit(
+    connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery, answer: Answer | None = None
+) -> InboxItem:
+    """Keep a delivery, which may be an answer, under a number and an id; the first item where it was kept before."""
     d = delivery
     loss = orjson.dumps(d.loss).decode()
     values = (
         seq, item_id, d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type, d.model_version,
-        d.content_type, d.case_id, d.refers_to, d.received_at, loss,
+        d.content_type, d.case_id, d.refers_to, d.received_at, loss, d.distribution_status, rows.answer_status(answer),
     )  # fmt: skip
     count = connection.execute(INSERT_ITEM, values).rowcount
     if count:
@@ -189,22 +233,32 @@ def _note_losses(connection: sqlite3.Connection, delivery: Delivery) -> None:
 
 
 def acknowledge_item(
-    connection: sqlite3.Connection, publisher_id: str, item_id: str, now: float, answer: Arrival | None
+    connection: sqlite3.Connection,
+    publisher_id: str,
+    item_id: str,
+    now: float,
+    answer: Arrival | None,
+    rank: int,
 ) -> Stored | bool:
-    """Take an item out of the inbox and store the answer: what came of that, True without one, False if it was out."""
+    """Take an item out of the inbox and store the answer: what came of that, True without one, False where the item was out
+    and the answer is no later one.
+    """
     seq = rows.seq_of(item_id)
-    key = (seq, item_id, publisher_id)
-    waiting = connection.execute(
-        "SELECT 1 FROM inbox WHERE seq = ? AND id = ? AND publisher_id = ? AND acknowledged_at IS NULL", key
+    found = connection.execute(
+        "SELECT acknowledged_at, reference, reference_rank FROM inbox WHERE seq = ? AND id = ? AND publisher_id = ?",
+        (seq, item_id, publisher_id),
     ).fetchone()
-    if waiting is None:
+    if found is None or not rows.is_later(found, rank if answer else None):
         return False
     outcome: Stored | bool = True
     for stored in arrive(connection, [answer] if answer else []):
         if isinstance(stored, Refused):
             raise stored
         outcome = stored
-    connection.execute("UPDATE inbox SET acknowledged_at = ? WHERE seq = ?", (now, seq))
+    connection.execute(
+        "UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, ?), reference = ?, reference_rank = ? WHERE seq = ?",
+        (now, answer.submission.distribution_id if answer else "", rank, seq),
+    )
     connection.execute(DELETE_EVENT, (seq,))
     return outcome
 

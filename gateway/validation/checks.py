@@ -20,6 +20,7 @@ def check() -> list[str]:
 
 
 def _findings() -> Iterator[str]:
+    codes.incomplete()
     for name in codes.names():
         codes.labels(name)
     for message_type, version in json_schema.tables():

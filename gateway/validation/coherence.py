@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.errors import ErrorKind, Issue
+from gateway.hub import is_health
 from gateway.model import Envelope, JsonObject, Message
 from gateway.validation.place import MESSAGE, Place, issue_at
 from gateway.validation.wording import shown
@@ -15,7 +16,6 @@ from gateway.validation.wording import shown
 MAX_ID = (
     256  # characters of an id that the gateway keys on: room for any real one, safe for every index and queue
 )
-HEALTH_PREFIX = "fr.health"  # the Hub asks the distributionID's prefix of health senders only
 ADDRESS: Place = ("descriptor", "explicitAddress", "explicitAddressValue")
 KINDS = ("Report", "Update", "Cancel", "Ack", "Error")  # another word is the structure's matter
 STATUSES = ("Actual", "Exercise")
@@ -93,7 +93,7 @@ def _bad_id(kind: ErrorKind, value: str, place: Place) -> Issue:
 
 def _distribution_id(envelope: Envelope) -> Iterator[Issue]:
     sender, distribution_id = envelope.sender_id, envelope.distribution_id
-    if not sender.startswith(HEALTH_PREFIX) or not distribution_id:
+    if not is_health(sender) or not distribution_id:  # the Hub asks the prefix of health senders only
         return
     if distribution_id.partition("_")[0] != sender:
         text = (

@@ -1,5 +1,8 @@
 """Code lists behind patterns: the schema takes any code of the right form, these lists know which ones exist.
 
+A list that is known in part only (`codes.incomplete`) says nothing here: neither that a code is unknown nor that a label
+is another's.
+
 An accepted message must not pay much for what is only a warning: places are put together where there is something to tell,
 and what is told of a code and its label is remembered, because the same software sends the same pairs again and again.
 """
@@ -94,10 +97,14 @@ def _plan(message_type: str, version: str) -> tuple[_Node, ...]:
 def _nodes(field: Field) -> tuple[_Node, ...]:
     labelled = field.child("label") is not None
     found = (
-        _Node(member.name, member.codes, labelled and member.name == "code", _nodes(member))
+        _Node(member.name, _judging(member), labelled and member.name == "code", _nodes(member))
         for member in field.fields
     )
     return tuple(node for node in found if node.codes or node.below)
+
+
+def _judging(field: Field) -> str:
+    return field.codes if codes.complete(field.codes) else ""
 
 
 def _collect(value: Any, plan: tuple[_Node, ...], where: Any, found: list[_Coded]) -> None:
@@ -131,8 +138,10 @@ def _judged(code: str, label: str | None, name: str) -> _Told | None:
         return _Told(f"Found {shown(code)}; expected a code of the list {name}. {change}", of_label=False)
     if label is None or _says(label, known):
         return None
+    # which of the two is wrong is not known: to take over the list's label would make a wrong code look right
     text = (
-        f"Found {shown(label)}; expected {known.shown}, the label of {code} in the list {name}. Take it over."
+        f"Found {shown(label)} with {code}, which the list {name} calls {known.shown}. "
+        "Code and label disagree: check which of the two is meant."
     )
     return _Told(text, of_label=True)
 

@@ -1,4 +1,6 @@
-"""What a webhook says: that an item lies in the inbox, and nothing of what is in it. Pure."""
+"""What a webhook says: that an item is in the inbox, and whether it is an answer that acknowledges or refuses; nothing else of
+what is in it. Pure.
+"""
 
 import orjson
 
@@ -14,6 +16,8 @@ USER_AGENT = f"regulation-gateway/{__version__}"
 def body(event: Event) -> bytes:
     """The event, the same bytes at each attempt. `timestamp` is when the item came."""
     about = {"id": event.item_id, "messageType": event.message_type}
+    if event.answer_status:
+        about["status"] = event.answer_status
     return orjson.dumps({"type": TYPE, "timestamp": iso(event.received_at), "data": about})
 
 

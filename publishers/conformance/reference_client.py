@@ -31,6 +31,7 @@ class Software:
         self._client_id = environ["CONFORMANCE_CLIENT_ID"]
         self._disk = Path(environ["CONFORMANCE_DATA"]) / "stored.jsonl"
         self._client = self._connected(json.loads(environ["CONFORMANCE_PRIVATE_KEY"]))
+        self._receipts: dict[str, str] = {}  # distributionID -> the receipt's id
 
     def serve(self) -> None:
         """Follow instructions, one JSON line for one, until the input ends."""
@@ -49,6 +50,8 @@ class Software:
                 return {"received": self.receive(instruction["count"], instruction["seconds"])}
             case "stored":
                 return {"stored": self.stored()}
+            case "status":
+                return {"statuses": [self.status(one["distributionID"]) for one in instruction["messages"]]}
             case "rotate-key":
                 self._client.close()
                 self._client = self._connected(instruction["privateKey"])
@@ -59,10 +62,17 @@ class Software:
     def send(self, document: JsonObject) -> JsonObject:
         """Send one message; its result once it is accepted, refused, or given up."""
         try:
-            self._client.send(document)
+            receipt = self._client.send(document)
         except GatewayError as error:
             return {"distributionID": document["distributionID"], "accepted": False, "detail": str(error)}
+        self._receipts[receipt.distribution_id] = receipt.id
         return {"distributionID": document["distributionID"], "accepted": True}
+
+    def status(self, distribution_id: str) -> JsonObject:
+        """What became of a message: acknowledged or refused once its recipient answered, waiting until then."""
+        status = self._client.get(self._receipts[distribution_id]).status
+        known = status if status in {"acknowledged", "refused"} else "waiting"
+        return {"distributionID": distribution_id, "status": known}
 
     def receive(self, count: int, seconds: float) -> list[JsonObject]:
         """Take over what waits in the inbox, until `count` messages are new or the time is over; the new ones."""

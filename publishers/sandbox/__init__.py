@@ -98,7 +98,7 @@ def make_afresh(data: Path) -> None:
 async def _demonstrate(gateway: str, publishers: tuple[demo.DemoPublisher, ...], stop: asyncio.Event) -> bool:
     """Play the demonstration until it ends or a signal comes. True = a step failed."""
     async with httpx.AsyncClient(base_url=gateway, timeout=30.0, trust_env=False) as http:
-        playing = asyncio.create_task(play(Stage(http, publishers[0], publishers[1], _say)))
+        playing = asyncio.create_task(play(Stage(http, publishers[0], publishers[1], publishers[2], _say)))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -110,7 +110,9 @@ async def _demonstrate(gateway: str, publishers: tuple[demo.DemoPublisher, ...],
         except StepFailed as error:
             sys.stderr.write(f"gateway: the demonstration failed: {error}\n")
             return True
-    _say("The case went from one SAMU to the other, and its ack came back.")
+    _say(
+        "The case went from one SAMU to the other, and its ack came back; the fire service got what it may see."
+    )
     return False
 
 

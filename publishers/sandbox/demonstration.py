@@ -14,7 +14,7 @@ from publishers.sandbox import messages
 from publishers.sandbox.publishers import DemoPublisher
 
 JsonObject = dict[str, Any]
-SENDER, RECIPIENT = "fr.health.samu440", "fr.health.samu750"
+SENDER, RECIPIENT, FIRE = "fr.health.samu440", "fr.health.samu750", "fr.fire.nexsis.sdisZ"
 PATIENCE = 30.0  # seconds until a step counts as failed
 LONGEST, DEEPEST, WIDTH = 64, 3, 110  # what is shown of an answer: characters of a text, levels, columns
 
@@ -25,11 +25,12 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the demonstration plays: the gateway's client, the two publishers, and where lines are printed."""
+    """Where the demonstration plays: the gateway's client, the three publishers, and where lines are printed."""
 
     http: httpx.AsyncClient
     sender: DemoPublisher
     recipient: DemoPublisher
+    fire: DemoPublisher
     say: Callable[[str], None]
 
 
@@ -78,6 +79,18 @@ async def _steps(stage: Stage) -> None:
     await _until(stage, mine, sender, lambda status: status["status"] == "acknowledged")
     say("8. What is left of its quota:")
     await _call(stage, "GET", "/v1/quota", 200, sender)
+    say(f"9. The same case for the fire service {FIRE}, which is no health actor.")
+    shared = messages.case(SENDER, FIRE, datetime.now(UTC))
+    await _call(stage, "POST", "/v1/messages", 202, sender, shared)
+    say(
+        f"10. {stage.fire.id} finds it as RC-EDA: without patient, medical notes and decisions, and `loss` says so."
+    )
+    crew = await _token(stage, stage.fire)
+    page = await _until(stage, "/v1/inbox?wait=5", crew, lambda told: _about(told, shared))
+    converted = _only(page, shared["distributionID"])
+    if converted["messageType"] != "RC-EDA" or "patientId" in str(converted["content"]):
+        raise StepFailed("the fire service got more of the case than it may see")
+    await _call(stage, "POST", f"/v1/inbox/{converted['id']}/ack", 200, crew, {"reference": False})
 
 
 async def _token(stage: Stage, publisher: DemoPublisher) -> dict[str, str]:

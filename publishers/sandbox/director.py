@@ -10,6 +10,7 @@ import orjson
 
 from gateway import answers, edxl, intake, translation
 from gateway.edxl import facts
+from gateway.hub import HUB_ID
 from gateway.model import JsonObject, Message, iso
 from publishers.sandbox.clock import Clock
 from publishers.sandbox.core import bundle as canonical
@@ -125,6 +126,6 @@ class Director:
 def lost_error(message: Message, now: float) -> Bundle:
     """The RS-ERROR that tells a sender that its message expired in a queue, as a Bundle to be delivered."""
     asked = message.envelope
-    about = answers.Correspondence(answers.HUB_ID, asked.sender_id, asked.distribution_id)
+    about = answers.Correspondence(HUB_ID, asked.sender_id, asked.distribution_id, asked.distribution_status)
     document = edxl.message(answers.error(about, now, LOST, LOST_CAUSE), "v3")
     return canonical.read(orjson.dumps(translation.to_fhir(document)))

@@ -67,7 +67,9 @@ class Peers:
 
     async def _send_error(self, me: DemoPublisher, hub: tuple[int, str], message: Message) -> str:
         asked = message.envelope
-        about = answers.Correspondence(asked.address, asked.sender_id, asked.distribution_id)
+        about = answers.Correspondence(
+            asked.address, asked.sender_id, asked.distribution_id, asked.distribution_status
+        )
         await self._call(me, "POST", "/v1/messages", answers.error(about, self._clock(), hub, OWN_ERROR))
         return f"RS-ERROR {hub[0]}"
 

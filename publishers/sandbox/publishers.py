@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.registry.fields import MESSAGE_TYPES
 from publishers.sandbox.assertion import new_key, new_webhook_key, public_jwks
 from publishers.sandbox.scenarios import SCENARIOS
 
@@ -120,6 +121,9 @@ def registration(
         "scopes": scopes,
         "model_version": publisher.model_version,
         "format": publisher.format,
+        "message_types": sorted(
+            MESSAGE_TYPES
+        ),  # named one by one, so that GEO-* pass between health and the others too
     }
     if publisher.client_secret:
         facts["secret_sha256"] = hashlib.sha256(publisher.client_secret.encode()).hexdigest()

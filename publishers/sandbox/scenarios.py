@@ -89,13 +89,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "refuses",
         "A peer that refuses",
-        "An RC-REF with refused true and step ERREUR comes back.",
+        "An RC-REF with refused true and step ERREUR comes back; the message is refused, not acknowledged.",
         Peer("ERREUR", refused=True),
     ),
     Scenario(
         "fails",
         "A peer whose software cannot use it",
-        "An RS-ERROR 704 (INSUFFICIENT_DATA) comes back from the peer, and no RC-REF.",
+        "An RS-ERROR 704 (INSUFFICIENT_DATA) comes back from the peer, and no RC-REF; the message is refused.",
         Peer(error=(704, "INSUFFICIENT_DATA")),
     ),
     Scenario(

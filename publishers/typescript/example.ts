@@ -112,6 +112,7 @@ await take(first, reference);
 for (;;) {
   const { data: told } = await first.GET("/v1/messages/{id}", { params: { path: { id: receipt.id } } });
   if (told?.status === "acknowledged") break;
+  if (told?.status === "refused") throw new Error("the recipient refused the message");
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 console.log("acknowledged");

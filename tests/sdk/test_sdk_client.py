@@ -19,6 +19,7 @@ from regulation_sdk import (
     NotFound,
     PermissionDenied,
     QuotaExceeded,
+    RecipientAnswer,
     RetryPolicy,
     Unavailable,
     UnexpectedAnswer,
@@ -294,6 +295,20 @@ async def test_the_list_turns_the_pages(client: Subject, gateway: FakeGateway) -
     gateway.set_status("a_3", "dead")
     assert [r.distribution_id async for r in client.list(limit=3)] == [f"a_{n}" for n in range(6, -1, -1)]
     assert [r.distribution_id async for r in client.list(status="dead")] == ["a_3"]
+
+
+async def test_a_refusal_is_no_acknowledgement(client: Subject, gateway: FakeGateway) -> None:
+    receipt = await client.send(
+        {"distributionID": "a_1", "senderID": "a", "explicitAddressValue": "b", "caseId": "c"}
+    )
+    assert (receipt.sender, receipt.recipient, receipt.case_id) == ("a", "b", "c")
+    assert (receipt.refused, receipt.answer, receipt.attempts, receipt.last_cause) == (False, None, 0, None)
+    gateway.set_status("a_1", "refused")
+    refused = (await client.get(receipt.id)).receipt
+    assert refused.refused and refused.answer == RecipientAnswer("ERREUR", True, None)
+    gateway.set_status("a_1", "acknowledged")
+    acknowledged = (await client.get(receipt.id)).receipt
+    assert not acknowledged.refused and acknowledged.answer == RecipientAnswer("INTEGRE", False, None)
 
 
 async def test_translate_and_validate(client: Subject, gateway: FakeGateway) -> None:

@@ -104,6 +104,32 @@ async def ack(bench: ServerBench) -> None:
     expect(status == "acknowledged", f"the status of an acknowledged message is {status!r}")
 
 
+async def refusal(bench: ServerBench) -> None:
+    """A refusal makes the sender's message `refused`, whichever way it is said; the latest answer counts."""
+    for wish in ({"step": "ERREUR", "refused": True}, {"refused": True}, {"step": "ERREUR"}):
+        document = bench.case()
+        receipt = await bench.send(document)
+        found = await bench.arrived(document["distributionID"])
+        for said, wanted in ((wish, "refused"), ({"step": "INTEGRE"}, "acknowledged")):
+            answer = await bench.post(said, f"/v1/inbox/{found['id']}/ack")
+            expect(answer.status_code == 200, f"an ack with {said} got {seen(answer)}; 200 is expected")
+            status = await until_status(bench, receipt["id"], wanted)
+            expect(
+                status == wanted, f"after an ack with {said} the status is {status!r}; {wanted!r} is expected"
+            )
+            told = read(await bench.get(f"/v1/messages/{receipt['id']}"))
+            refused = (told.get("answer") or {}).get("refused")
+            expect(
+                refused is (wanted == "refused"), f"after an ack with {said} answer.refused is {refused!r}"
+            )
+            page = read(await bench.get("/v1/messages?status=refused&limit=1000"))["items"]
+            listed = receipt["id"] in {one["id"] for one in page}
+            expect(
+                listed is (wanted == "refused"),
+                f"after an ack with {said} the list of what is refused is wrong",
+            )
+
+
 async def silent(bench: ServerBench) -> None:
     """`"reference": false` only takes the item out."""
     document = bench.case()
@@ -198,6 +224,7 @@ CHECKS: tuple[Check[ServerBench], ...] = (
     Check("inbox-cursor", "Reading page by page", ("server.inbox-cursor",), cursor),
     Check("inbox-wait", "Waiting for what comes", ("server.inbox-wait",), wait),
     Check("ack", "An ack is sent once", ("server.ack",), ack),
+    Check("ack-refused", "A refusal is no acknowledgement", ("server.refused",), refusal),
     Check("ack-silent", "Taking out without an answer", ("server.ack-silent",), silent),
     Check("ack-wrong", "A wrong ack changes nothing", ("server.ack-wrong",), wrong_ack),
     Check("inbox-stream", "The inbox as a stream", ("server.inbox-stream",), stream),

@@ -58,6 +58,8 @@ class GuidedSubject:
                 return {"received": await self._receive()}
             case "stored":
                 return {"stored": list(self._stored)}
+            case "status":
+                return {"statuses": [await self._status(message) for message in members["messages"]]}
             case _:
                 return {"unsupported": True}
 
@@ -73,6 +75,15 @@ class GuidedSubject:
         self.console.print(Panel(Syntax(text, "json", word_wrap=True), title=title))
         await self._ask("Go on when it is sent.", yes=False)
         return {"accepted": await self._ask("Does your software show that it was accepted?", yes=True)}
+
+    async def _status(self, message: JsonObject) -> JsonObject:
+        self.console.print(
+            Panel(message["text"], title="Look at the message with this text", highlight=False)
+        )
+        taken = await self._ask("Does your software show that its recipient took it over?", yes=True)
+        refused = await self._ask("Does your software show that its recipient refused it?", yes=True)
+        status = "waiting" if taken == refused else "refused" if refused else "acknowledged"
+        return {"distributionID": message["distributionID"], "status": status}
 
     async def _receive(self) -> list[JsonObject]:
         taken = []

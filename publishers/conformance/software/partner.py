@@ -9,6 +9,7 @@ import httpx
 import orjson
 
 import schemas
+from gateway import answers
 from publishers.conformance import messages
 from publishers.conformance.checks import Skipped
 
@@ -78,10 +79,20 @@ class Partner:
         """Every RC-REF read so far that is about a message."""
         return [item for item in self.items.values() if referred(item) == distribution_id]
 
-    async def acknowledge(self, item: JsonObject) -> str:
-        """Ack an item; the distributionID of the RC-REF that goes out."""
-        answer = await self._call("POST", f"/v1/inbox/{item['id']}/ack", content=b'{"step": "RECU"}')
+    async def acknowledge(self, item: JsonObject, **wish: Any) -> str:
+        """Ack an item, with step RECU where nothing else is wished; the distributionID of the RC-REF that goes out."""
+        body = orjson.dumps(wish or {"step": "RECU"})
+        answer = await self._call("POST", f"/v1/inbox/{item['id']}/ack", content=body)
         return str(answer.json()["reference"])
+
+    async def send_error(self, item: JsonObject) -> None:
+        """Answer an item by an RS-ERROR of the partner's own, and by no RC-REF."""
+        await self.acknowledge(item, reference=False)
+        about = answers.Correspondence(self.id, self.other, item["distributionID"])
+        error = answers.error(about, time.time(), (703, "UNKNOWN_SENDER"), "The suite says so.")
+        answer = await self._call("POST", "/v1/messages", content=orjson.dumps(error))
+        if answer.status_code != 202:
+            raise RuntimeError(f"the private gateway refused an answer of the suite: {answer.text[:500]}")
 
     async def _read(self) -> None:
         page = (await self._call("GET", f"/v1/inbox?limit=1000&cursor={self._cursor}")).json()

@@ -1,8 +1,11 @@
 """Checks of software that sends: what goes out, and what it does when the network or the gateway fails."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from typing import Any
 
+from gateway.answers import HAVE_STEP
 from publishers.conformance import messages
 from publishers.conformance.checks import Check, Skipped, expect
 from publishers.conformance.software import faults
@@ -18,6 +21,11 @@ from publishers.conformance.software.proxy import Fault, assertion_part
 
 PAUSE = 2  # seconds of Retry-After
 MARGIN = 0.1  # seconds by which clocks and rounding may differ
+ACKNOWLEDGED, REFUSED = "acknowledged", "refused"
+JsonObject = dict[str, Any]
+ACK: JsonObject = {"step": "RECU"}
+INTEGRATED: JsonObject = {"step": "INTEGRE"}
+REFUSAL: JsonObject = {"step": "ERREUR", "refused": True}
 JUDGED_ELSEWHERE = "it did not send again, which the check `resend` judges"
 
 
@@ -136,6 +144,53 @@ async def order(bench: SoftwareBench) -> None:
     numbers = [number + 1 for _, number in came]
     expect(numbers, "none of four messages was accepted")
     expect(numbers == sorted(numbers), f"four messages of a case were accepted in the order {numbers}")
+
+
+async def answers(bench: SoftwareBench) -> None:
+    """A recipient's refusal is shown as one, however it is said; of several answers the last counts."""
+    replies: dict[str, tuple[tuple[JsonObject, ...], str]] = {
+        "an RC-REF": ((ACK,), ACKNOWLEDGED),
+        "an RC-REF with refused": ((REFUSAL,), REFUSED),
+        "an RC-REF, then one with refused": ((ACK, REFUSAL), REFUSED),
+        "an RC-REF with refused, then one without": ((REFUSAL, INTEGRATED), ACKNOWLEDGED),
+        "an RS-ERROR of the recipient": ((), REFUSED),
+    }
+    if bench.access.model_version in HAVE_STEP:
+        replies["an RC-REF with step ERREUR"] = (({"step": "ERREUR", "refused": False},), REFUSED)
+    expected: dict[str, tuple[str, str]] = {}
+    asked = []
+    for kind, (wishes, status) in replies.items():
+        text = marker()
+        await bench.send(await bench.order(messages.case(bench.me, name(), text)))
+        item = await bench.partner.arrived(text, ARRIVES_WITHIN)
+        if item is None:
+            raise Skipped("a message did not arrive, which the check `delivery` judges")
+        for wish in wishes:
+            await bench.partner.acknowledge(item, **wish)
+        if not wishes:
+            await bench.partner.send_error(item)
+        expected[item["distributionID"]] = kind, status
+        asked.append({"distributionID": item["distributionID"], "text": text})
+    shown = await shown_statuses(bench, asked, {one: status for one, (_, status) in expected.items()})
+    for one, (kind, status) in expected.items():
+        expect(
+            shown.get(one) == status,
+            f"after {kind} the software shows {shown.get(one)!r}; {status!r} is expected",
+        )
+
+
+async def shown_statuses(
+    bench: SoftwareBench, asked: list[JsonObject], expected: dict[str, str]
+) -> dict[str, str]:
+    """What the software says of its messages, once that is as expected or the time for it is over."""
+    deadline = time.monotonic() + (0 if bench.subject.by_hand else ARRIVES_WITHIN)
+    while True:
+        if not bench.subject.by_hand:
+            await bench.do("receive", count=1, seconds=1)
+        told = (await bench.do("status", messages=asked)).get("statuses") or []
+        shown = {str(one.get("distributionID")): str(one.get("status")) for one in told}
+        if shown == expected or time.monotonic() > deadline:
+            return shown
 
 
 async def growth(bench: SoftwareBench) -> None:
@@ -280,6 +335,7 @@ CHECKS: tuple[Check[SoftwareBench], ...] = (
     Check("repeated-receipt", "A repeated receipt is a success", ("sender.replay",), replayed),
     Check("refused", "What is refused is not sent again", ("sender.refusal",), refused),
     Check("order", "A case goes out in order", ("sender.order",), order, ("RS-EDA", "RS-EDA-MAJ")),
+    Check("answers", "A refusal is told from an acknowledgement", ("sender.answers",), answers),
     Check("growth-sending", "Unknown members of a receipt are passed over", ("sender.growth",), growth),
     Check("token-renewal", "A token is renewed", ("sender.token-renewal",), renewal),
     Check("token-reuse", "A token is used until it expires", ("sender.token-reuse",), token_reuse),

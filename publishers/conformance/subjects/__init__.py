@@ -1,4 +1,4 @@
-"""Software for trying the suite itself: a plain client that does everything right, and six that each break one rule.
+"""Software for trying the suite itself: a plain client that does everything right, and seven that each break one rule.
 
 `python -m publishers.conformance.subjects NAME`, as the command of `gateway conformance software --command`.
 """

@@ -1,4 +1,4 @@
-"""Six clients that each break one rule, as found in the field: the suite must name each at its own check."""
+"""Seven clients that each break one rule, as found in the field: the suite must name each at its own check."""
 
 import json
 import secrets
@@ -72,6 +72,14 @@ class Mangles(PlainClient):
         return text.encode("latin-1", "replace").decode("latin-1").encode()
 
 
+class TakesRefusals(PlainClient):
+    """Takes every answer for an acknowledgement."""
+
+    def verdict(self, item: JsonObject, distribution_id: str) -> str:
+        """Whatever the answer says."""
+        return "acknowledged" if super().verdict(item, distribution_id) else ""
+
+
 BROKEN: dict[str, type[PlainClient]] = {
     "no-retry": NoRetry,
     "new-id": NewId,
@@ -79,4 +87,5 @@ BROKEN: dict[str, type[PlainClient]] = {
     "acks-first": AcksFirst,
     "reorders": Reorders,
     "mangles": Mangles,
+    "takes-refusals": TakesRefusals,
 }

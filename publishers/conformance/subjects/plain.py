@@ -52,6 +52,8 @@ class PlainClient:
                 return {"received": self.receive(instruction["count"], instruction["seconds"])}
             case "stored":
                 return {"stored": self.stored()}
+            case "status":
+                return {"statuses": [self.status(one["distributionID"]) for one in instruction["messages"]]}
             case "rotate-key":
                 self.key = instruction["privateKey"]
                 return {"done": True}
@@ -162,6 +164,22 @@ class PlainClient:
         if not self.store.exists():
             return []
         return [json.loads(line) for line in self.store.read_text(encoding="utf-8").splitlines()]
+
+    def status(self, distribution_id: str) -> JsonObject:
+        """What became of a message, by the last answer to it that came."""
+        told = [status for item in self.stored() if (status := self.verdict(item, distribution_id))]
+        return {"distributionID": distribution_id, "status": told[-1] if told else "waiting"}
+
+    def verdict(self, item: JsonObject, distribution_id: str) -> str:
+        """What a received message says of one that was sent, "" where it says nothing of that."""
+        inner = item["content"]["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+        reference, error = inner.get("reference", {}), inner.get("error", {})
+        if error.get("referencedDistributionID") == distribution_id:
+            return "refused"
+        if reference.get("distributionID") != distribution_id or reference.get("step") == "SUPPRIME":
+            return ""
+        refused = reference.get("refused") is True or reference.get("step") == "ERREUR"
+        return "refused" if refused else "acknowledged"
 
     def access_token(self) -> str:
         """The token, asked for where there is none (RFC 7523). Raises httpx.HTTPError."""

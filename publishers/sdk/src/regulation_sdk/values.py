@@ -14,11 +14,23 @@ Content = dict[str, Any] | str
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientAnswer:
+    """The recipient's last answer to a message: the `step` that it said (code list ETAPE), whether it refuses the message, and
+    the distributionID of the RS-ERROR that says why.
+    """
+
+    step: str | None
+    refused: bool
+    error_distribution_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the gateway says about a message that it stored durably. Not the ack, which comes through the inbox.
 
-    `status`: received, forwarded, acknowledged, rejected, expired or dead. `duplicate`: an earlier request was accepted.
-    `quota`: ordinary or reserve.
+    `status`: received, forwarded, acknowledged, refused, rejected, expired or dead. `duplicate`: an earlier request was accepted.
+    `quota`: ordinary or reserve. `last_cause`: why the last attempt that failed did, or why the message ended. `answer`: None
+    until the recipient has answered.
     """
 
     id: str
@@ -29,6 +41,17 @@ class Receipt:
     received_at: datetime
     duplicate: bool
     quota: str
+    sender: str = ""
+    recipient: str = ""
+    case_id: str | None = None
+    attempts: int = 0
+    last_cause: str | None = None
+    answer: RecipientAnswer | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the recipient refused the message: nobody there takes it over."""
+        return self.status == "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +112,8 @@ class InboxPage:
 @dataclass(frozen=True, slots=True)
 class Ack:
     """How to acknowledge an item: `reference` sends an RC-REF to its sender, with `step` of the code list ETAPE (RECU, ERREUR,
-    INTEGRE, CONSULTE, SUPPRIME) and `refused` where they are given.
+    INTEGRE, CONSULTE, SUPPRIME) and `refused` where they are given, else with step RECU. A refusal (`refused`, or step ERREUR)
+    tells the sender that nobody takes the message over.
     """
 
     reference: bool = True
@@ -169,7 +193,19 @@ def receipt(told: Mapping[str, Any]) -> Receipt:
         _instant(told["receivedAt"]),
         told["duplicate"],
         told["quota"],
+        told.get("sender", ""),
+        told.get("recipient", ""),
+        told.get("caseId"),
+        told.get("attempts", 0),
+        told.get("lastCause"),
+        _recipient_answer(told.get("answer")),
     )
+
+
+def _recipient_answer(told: Mapping[str, Any] | None) -> RecipientAnswer | None:
+    if told is None:
+        return None
+    return RecipientAnswer(told.get("step"), told["refused"], told.get("errorDistributionID"))
 
 
 def message_status(told: Mapping[str, Any]) -> MessageStatus:

@@ -25,6 +25,11 @@ from regulation_sdk.testing.outcomes import breaking, refusal
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 _ID = re.compile(rb'"distributionID"\s*:\s*"([^"]+)"|<(?:\w+:)?distributionID>\s*([^<\s]+)')
+_SENDER = re.compile(rb'"senderID"\s*:\s*"([^"]+)"|<(?:\w+:)?senderID>\s*([^<\s]+)')
+_RECIPIENT = re.compile(
+    rb'"explicitAddressValue"\s*:\s*"([^"]+)"|<(?:\w+:)?explicitAddressValue>\s*([^<\s]+)'
+)
+_CASE = re.compile(rb'"caseId"\s*:\s*"([^"]+)"|<(?:\w+:)?caseId>\s*([^<\s]+)')
 _EXPIRES = re.compile(rb'"dateTimeExpires"\s*:\s*"([^"]+)"|<(?:\w+:)?dateTimeExpires>\s*([^<\s]+)')
 
 
@@ -104,8 +109,12 @@ class FakeGateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return list(self._inbox)
 
     def set_status(self, distribution_id: str, status: str) -> None:
-        """Let a message get on: forwarded, acknowledged, rejected, expired, dead."""
-        self._receipts[distribution_id]["status"] = status
+        """Let a message get on: forwarded, acknowledged, refused, rejected, expired, dead."""
+        told = self._receipts[distribution_id]
+        told["status"] = status
+        if status in {"acknowledged", "refused"}:
+            step = "ERREUR" if status == "refused" else "INTEGRE"
+            told["answer"] = {"step": step, "refused": status == "refused", "errorDistributionID": None}
 
     def fail(self, code: str, count: int = 1, *, retry_after: int | None = None, on: str = "/v1/") -> None:
         """Answer the next requests below `on` with an error of the catalogue, and do nothing else."""
@@ -213,12 +222,17 @@ class FakeGateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
         told: dict[str, Any] = {
             "id": sent.id,
             "distributionID": distribution_id,
+            "sender": _found(_SENDER, content) or "",
+            "recipient": _found(_RECIPIENT, content) or "",
+            "caseId": _found(_CASE, content),
             "status": "received",
             "messageType": "RS-EDA",
             "modelVersion": request.headers.get("Model-Version", "v3"),
             "receivedAt": self._instant(),
             "duplicate": False,
             "quota": "ordinary",
+            "attempts": 0,
+            "lastCause": None,
         }
         self._receipts[distribution_id] = told
         return httpx.Response(202, json=told, headers={"Location": f"/v1/messages/{sent.id}"})
