@@ -1,6 +1,7 @@
-"""The circuit breaker on the way to the core: many outages in a row, and one message at a time asks whether it is back.
+"""The circuit breaker of one endpoint: many outages in a row, and one call at a time asks whether it is back.
 
-Pure: every state is a value, time is an argument (POSIX seconds). A verdict, a refusal included, is no outage.
+Pure: every state is a value, time is an argument (POSIX seconds). A verdict, a refusal included, is no outage. The way to the
+core has a breaker of its own, which looks at lanes: `core_breaker`.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the core is held to be down."""
+        """Whether the endpoint is considered to be down."""
         return self.pause > 0
 
     def waits(self, now: float) -> bool:
@@ -33,7 +34,7 @@ class Breaker:
         return 0 if under_way or self.waits(now) else 1
 
     def after_outage(self, now: float) -> "Breaker":
-        """The core gave no verdict. Those that were out when it opened do not lengthen the pause."""
+        """The endpoint gave no verdict. Those that were out when it opened do not lengthen the pause."""
         counted = replace(self, outages=self.outages + 1)
         if counted.outages < self.threshold or self.waits(now):
             return counted
@@ -41,5 +42,5 @@ class Breaker:
         return replace(counted, pause=pause, probe_at=now + pause)
 
     def after_verdict(self) -> "Breaker":
-        """The core answered: closed at once."""
+        """The endpoint answered: closed."""
         return Breaker(self.threshold, self.first_pause, self.max_pause)

@@ -15,7 +15,7 @@ from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
 from gateway.observability import log
 from gateway.parameters import MAX_CURSOR, integer
-from gateway.runtime import Runtime, authenticate
+from gateway.runtime import Runtime, authenticate, require_still
 from gateway.views import item_json
 
 SCOPE = "inbox.read"
@@ -42,6 +42,7 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
         with runtime.readers.room(publisher):  # 429
             await runtime.store.wait_inbox(publisher.id, cursor, wait)
         items = await runtime.store.read_inbox(publisher.id, cursor, limit)
+        await require_still(runtime, request, SCOPE)
     page = {
         "items": [item_json(item) for item in items],
         "cursor": str(items[-1].cursor if items else cursor),

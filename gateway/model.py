@@ -182,11 +182,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message claimed for forwarding: its receipt's id, what was stored, and the attempts made before this one."""
+    """A message claimed for forwarding: its receipt's id, what was stored, the attempts made before this one, and its lane."""
 
     id: str
     submission: Submission
     attempts: int
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)

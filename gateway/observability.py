@@ -48,6 +48,16 @@ CORE_CIRCUIT = Gauge(
     "1 while the core is held to be down and only probes go to it",
     registry=METRICS,
 )
+FAILING_MESSAGES = Gauge(
+    "gateway_failing_messages",
+    "Messages that wait after five or more attempts in vain",
+    registry=METRICS,
+)
+FAILING_SECONDS = Gauge(
+    "gateway_failing_message_seconds",
+    "Age of the oldest message that waits after five or more attempts in vain",
+    registry=METRICS,
+)
 WEBHOOKS = Counter("gateway_webhooks", "Webhooks by what came of an attempt", ["result"], registry=METRICS)
 WEBHOOKS_WAITING = Gauge(
     "gateway_webhooks_waiting", "Inbox items of which webhooks are to tell", registry=METRICS

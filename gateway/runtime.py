@@ -63,3 +63,10 @@ async def identify(runtime: Runtime, request: Request, scope: str) -> Principal:
     request.scope["user"] = principal.publisher
     require(principal, scope)
     return principal
+
+
+async def require_still(runtime: Runtime, request: Request, scope: str) -> None:
+    """Check once more what `authenticate` checked, for a request that has waited: a suspension, a revocation or expiry since
+    then counts. Raises NotAuthenticated (401) or Refused (403).
+    """
+    await runtime.guard.authenticate(header(request.scope, b"authorization"), runtime.now(), scope)

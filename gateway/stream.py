@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors import GatewayError
 from gateway.model import Publisher
 from gateway.parameters import MAX_CURSOR, MAX_DIGITS, integer, refuse_header
-from gateway.runtime import Runtime, authenticate
+from gateway.runtime import Runtime, authenticate, require_still
 from gateway.views import item_json
 
 SCOPE = "inbox.read"
@@ -59,9 +59,11 @@ async def events(
     runtime: Runtime, request: Request, publisher: Publisher, cursor: int
 ) -> AsyncIterator[bytes]:
     """The stream's bytes, until the client goes, its token is no longer good, or the gateway stops."""
-    while await still_welcome(runtime, request):
+    while await still_welcome(runtime, request) and not await request.is_disconnected():
         items = await runtime.store.read_inbox(publisher.id, cursor, BATCH)
         for item in items:
+            if not await still_welcome(runtime, request):  # a client may take long to read a page
+                return
             cursor = item.cursor
             yield b"id: %d\nevent: message\ndata: %b\n\n" % (cursor, orjson.dumps(item_json(item)))
         if not items:
@@ -73,7 +75,7 @@ async def events(
 async def still_welcome(runtime: Runtime, request: Request) -> bool:
     """Whether the stream's token would open it now: expiry, suspension and revocation end a stream."""
     try:
-        await runtime.guard.authenticate(request.headers.get("authorization"), runtime.now(), SCOPE)
+        await require_still(runtime, request, SCOPE)
     except GatewayError:
         return False
-    return not await request.is_disconnected()
+    return True

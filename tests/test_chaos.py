@@ -7,8 +7,9 @@ import pytest
 
 from bench import postgres
 from bench.chaos import quota
-from bench.chaos.judge import judge
+from bench.chaos.judge import judge, slowest
 from bench.chaos.play import Told, Wanted, play
+from bench.chaos.poison import MOST_STEPS, Poison
 from bench.chaos.quiet import Rolled, Same, rolling_restart, same_message
 
 KILLS = int(os.environ.get("KILLS", "5"))
@@ -65,6 +66,22 @@ def test_the_judge_sees_what_is_lost_overtaken_missing_or_there_twice() -> None:
     assert judge(receipts, arrivals, {"p": names[:2]}).undelivered == ("a2",)
     assert judge(receipts, arrivals, {"q": names}).undelivered == tuple(names)
     assert judge(receipts, arrivals, {"p": [*names, "a2"]}).delivered_twice == ("a2",)
+
+
+def test_the_judge_says_how_long_the_slowest_was_on_its_way() -> None:
+    receipts = [
+        {"distributionID": name, "receivedAt": "2026-11-24T10:00:00+00:00"} for name in ("a", "b", "lost")
+    ]
+    noon = 1_795_514_400.0
+    arrivals = [{"distributionID": name, "at": noon + at} for name, at in (("a", 1), ("b", 3), ("b", 60))]
+    assert slowest(receipts, arrivals) == 3
+    assert slowest([], []) == 0
+
+
+def test_poison_is_to_wait_with_a_short_timeline() -> None:
+    assert Poison(8, 8, MOST_STEPS, "HTTP 503").clean
+    assert not Poison(8, 7, MOST_STEPS, "HTTP 503").clean
+    assert not Poison(8, 8, MOST_STEPS + 1, "HTTP 503").clean
 
 
 def test_a_second_is_judged_by_whether_replicas_counted_together() -> None:

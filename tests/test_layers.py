@@ -20,6 +20,7 @@ FLOORS = [
         "gateway.body",
         "gateway.addresses",
         "gateway.breaker",
+        "gateway.core_breaker",
         "gateway.parameters",
         "gateway.readers",
         "gateway.pace",

@@ -15,8 +15,8 @@ from starlette.types import Message
 
 from gateway.app import create_app
 from gateway.body import read_body
+from gateway.core_breaker import OUTAGES
 from gateway.errors import CoreOutage, Refused, Unavailable
-from gateway.forwarder import OUTAGES
 from gateway.model import Limits
 from gateway.server import Protocol
 from gateway.store import Store

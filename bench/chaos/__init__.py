@@ -5,6 +5,7 @@ processes  what can be killed: the gateways and the core
 balancer   the one address behind which the gateways are
 senders    publishers' software: round robin, a receipt on disk for every message
 quota      what was admitted in each second against the limit
+poison     messages that the core always fails
 judge      receipts against the core's arrivals and the recipients' inboxes
 play       the run with the kills
 quiet      its two quieter sisters: the same message everywhere at once, a rolling restart

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 JsonObject = dict[str, Any]
@@ -57,6 +58,19 @@ def judge(
         tuple(sorted(ident for ident, count in found.items() if count == 0)),
         tuple(sorted(ident for ident, count in everywhere.items() if count > 1)),
     )
+
+
+def slowest(receipts: Iterable[JsonObject], arrivals: list[JsonObject]) -> float:
+    """The most seconds from a receipt to the core, of those that arrived."""
+    first: dict[str, float] = {}
+    for arrival in arrivals:
+        first.setdefault(arrival["distributionID"], arrival["at"])
+    waits = (
+        first[receipt["distributionID"]] - datetime.fromisoformat(receipt["receivedAt"]).timestamp()
+        for receipt in receipts
+        if receipt["distributionID"] in first
+    )
+    return max(waits, default=0.0)
 
 
 def overtaken(order: Mapping[str, tuple[str, int]], names: Iterable[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The run: replicas, core, PostgreSQL and Valkey are killed at random while five publishers send."""
+"""The run: replicas, core, PostgreSQL and Valkey are killed at random while five publishers send.
+
+Among what they send are messages that the core always fails: nothing else may be lost for their sake.
+"""
 
 import asyncio
 import random
@@ -18,7 +21,8 @@ from bench import postgres, valkey
 from bench.chaos import quota as quotas
 from bench.chaos import scene as scenes
 from bench.chaos.balancer import balancer
-from bench.chaos.judge import Finding, judge
+from bench.chaos.judge import Finding, judge, slowest
+from bench.chaos.poison import Poison, look
 from bench.chaos.processes import CoreProcess, Gateways, gateways
 from bench.chaos.senders import Senders
 
@@ -40,6 +44,7 @@ class Wanted:
     kills: int = 30
     seed: int = 7
     core_fails: float = FAILING
+    poisoned: int = 8
     limits: tuple[tuple[str, int], ...] = tuple(scenes.LIMITS.items())
 
 
@@ -52,18 +57,21 @@ class Told:
     tries: Counter[str]
     exits: int
     quota: quotas.Quota
+    poison: Poison
+    slowest: float
     seconds: float
 
     @property
     def clean(self) -> bool:
         """Whether everything that was promised held."""
-        return self.finding.clean and self.quota.clean and not self.exits
+        return self.finding.clean and self.quota.clean and self.poison.clean and not self.exits
 
     def __str__(self) -> str:
         killed = ", ".join(f"{count} {name}" for name, count in sorted(self.kills.items()))
         answers = ", ".join(f"{name}: {count}" for name, count in sorted(self.tries.items()))
         return (
             f"{self.finding}\nkills: {killed or 'none'}; {self.exits} exits of their own; answers: {answers}\n"
+            f"{self.poison}; the slowest of the others was at the core {self.slowest:.0f} s after its receipt\n"
             f"{self.quota}; {self.seconds:.0f} s"
         )
 
@@ -106,6 +114,7 @@ async def play(folder: Path, wanted: Wanted) -> Told:
     async with opened(folder, wanted) as stage:
         began = time.monotonic()
         senders = Senders(stage.scene, stage.http, wanted.cases, wanted.messages // wanted.cases)
+        poisoned = await senders.poisoned(wanted.poisoned)
         sending = asyncio.create_task(senders.run(GREEDY))
         kills: Counter[str] = Counter()
         shaken: list[quotas.Span] = []
@@ -122,11 +131,15 @@ async def play(folder: Path, wanted: Wanted) -> Told:
         senders.pause = 0.0
         senders.enough.set()
         await sending
-        finding = await drained(stage, senders, senders.kept())
+        kept = senders.kept()
+        finding = await drained(stage, senders, kept)
+        poison = await look(senders, poisoned, stage.scene.replicas[0])
+        late = slowest(kept, (await stage.http.get(f"{stage.scene.core}/arrivals")).json())
         spans = [*shaken, *quotas.all_alone(folder)]
         limit = dict(wanted.limits)["per_second"]
         quota = quotas.judge(await admitted(stage.scene.database), spans, limit, REPLICAS)
-    return Told(finding, kills, senders.tries, stage.gateways.exits, quota, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Told(finding, kills, senders.tries, stage.gateways.exits, quota, poison, late, seconds)
 
 
 async def kill(stage: Stage, chance: random.Random) -> str:

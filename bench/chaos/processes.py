@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bench.chaos.scene import Scene
+from bench.chaos.scene import POISON, Scene
 
 START_PATIENCE = 60.0  # seconds
 
@@ -68,7 +68,7 @@ def gateways(scene: Scene) -> Iterator[Gateways]:
 
 
 class CoreProcess:
-    """The simulated core with a journal, failing a share of the requests."""
+    """The simulated core with a journal, failing a share of the requests, and poisoned messages always."""
 
     def __init__(self, scene: Scene, rate: float, seed: int) -> None:
         self._scene = scene
@@ -78,7 +78,7 @@ class CoreProcess:
     async def start(self, http: httpx.AsyncClient) -> None:
         """Start it on its journal, and wait until it answers."""
         command = [sys.executable, "-m", "publishers.sandbox.core", "--gateway", self._scene.front]
-        command += ["--port", self._scene.core.rpartition(":")[2]]
+        command += ["--port", self._scene.core.rpartition(":")[2], "--poison", POISON]
         command += [
             "--keys",
             str(self._scene.folder / "keys"),

@@ -18,6 +18,7 @@ LIMITS = {
 }
 WIDE = {**LIMITS, "per_second": 100_000}
 HOST = "127.0.0.1"
+POISON = "poison"  # what the distributionID of a message holds that the core always fails
 
 
 @dataclass(frozen=True, slots=True)

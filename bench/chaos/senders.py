@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
-from bench.chaos.scene import Scene
+from bench.chaos.scene import POISON, Scene
 from publishers.sandbox import messages
 from publishers.sandbox.publishers import DemoPublisher
 
@@ -50,6 +50,24 @@ class Senders:
                 *(self._case(number) for number in range(self._cases)),
                 *(self._greedy(number) for number in numbers),
             )
+
+    async def poisoned(self, count: int) -> list[tuple[DemoPublisher, str]]:
+        """Send so many messages that the core always fails, each a case of its own; by whom, and the receipts' ids."""
+        sent = []
+        everyone = self._scene.publishers
+        for number in range(count):
+            publisher, peer = everyone[number % len(everyone)], everyone[(number + 1) % len(everyone)]
+            body = self.body(publisher, peer, f"{POISON}-{number}", f".{POISON}.{number}")
+            sent.append((publisher, (await self.receipt(publisher, body))["id"]))
+        return sent
+
+    async def timeline(self, publisher: DemoPublisher, receipt_id: str, replica: str) -> JsonObject:
+        """A message with its status and timeline."""
+        url, headers = f"{replica}/v1/messages/{receipt_id}", await self.token(publisher, replica)
+        answer = await self._http.get(url, headers=headers)
+        answer.raise_for_status()
+        told: JsonObject = answer.json()
+        return told
 
     async def _greedy(self, number: int) -> None:
         publisher, peer = self._scene.publishers[:2]

@@ -7,6 +7,7 @@ import sqlite3
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.settings import mask
+from gateway.store.attempts import FAILING
 from gateway.store.database import open_database
 from gateway.store.interface import PER_ENDPOINT, DeadLetter, Endpoint, ErasedCase, Event, Events, Store
 from gateway.store.postgres import PostgresStore
@@ -14,6 +15,7 @@ from gateway.store.postgres_database import SCHEMES, open_postgres
 from gateway.store.sqlite import SqliteStore
 
 __all__ = [
+    "FAILING",
     "PER_ENDPOINT",
     "DeadLetter",
     "Endpoint",

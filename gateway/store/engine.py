@@ -164,14 +164,29 @@ class Engine:
 
     def claim(self, now: float, limit: int, ordinary: int) -> list[Entry]:
         """Up to `limit` due messages, at most one a lane, up to `ordinary` of them from ordinary lanes."""
+        self._look_at_the_clock(now)
+        entries = self._lanes.claim(now, limit, ordinary)
+        self._wake()
+        return entries
+
+    def claim_probe(self, now: float, *, new_first: bool) -> list[Entry]:
+        """One due message or none, for a probe."""
+        self._look_at_the_clock(now)
+        entry = self._lanes.claim_probe(now, new_first=new_first)
+        self._wake()
+        return [] if entry is None else [entry]
+
+    def _look_at_the_clock(self, now: float) -> None:
         self._due.clear()
         self._urgent_came.clear()
         if now < self._claimed_at - STEP_BACK:
             self._lanes.end_waits()
         self._claimed_at = now
-        entries = self._lanes.claim(now, limit, ordinary)
-        self._wake()
-        return entries
+
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages failed again and again, and how long the oldest of them has waited."""
+        count, position = self._lanes.failing()
+        return count, 0.0 if position is None else max(0.0, now - position / 1e6)
 
     async def contents(self, entries: Sequence[Entry]) -> dict[str, Submission]:
         """The messages of claimed entries, from memory or read back."""
@@ -219,6 +234,13 @@ class Engine:
         loop = asyncio.get_running_loop()
         for event in (self._due, self._urgent_came):
             loop.call_later(max(0.0, next_at - now) + WAKE_MARGIN, event.set)
+
+    def put_off_or_leave(self, receipt_id: str, now: float, next_at: float, *, waits: bool) -> None:
+        """The same where it still waits; an answer may have ended it under way."""
+        if waits:
+            self.put_off(receipt_id, now, next_at)
+        else:
+            self.leave(receipt_id)
 
     def leave(self, receipt_id: str) -> None:
         """A message needs no forwarding any more."""

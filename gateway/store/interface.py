@@ -148,6 +148,14 @@ class Store(Protocol):
         At most `ordinary` of them come from lanes without an urgent message; where it is None, that has no bound.
         """
 
+    async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
+        """One due message, claimed as by `claim`, to find out whether the core is back; None where nothing is due.
+
+        With `new_first`: from a lane whose first message was never tried, of these an urgent one, where there is any; of equal
+        ones, the publisher's that this gateway probed for longest ago. Otherwise that publisher comes first, with the best
+        that it has. A lane that was probed for in vain comes after those that wait as it does.
+        """
+
     async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - callers poll in steps of their own
         """Return when something may have become claimable, at the latest after `timeout`.
 
@@ -162,7 +170,10 @@ class Store(Protocol):
     async def mark_retry(
         self, receipt_id: str, now: float, next_at: float, detail: str = "", before: Sequence[Step] = ()
     ) -> None:
-        """The attempt failed; the next is due at `next_at`, and its lane waits until then."""
+        """The attempt failed; the next is due at `next_at`, and its lane waits until then.
+
+        The timeline lists the first attempts and the last one; what is between them is not (`attempts`).
+        """
 
     async def reject(
         self, receipt_id: str, now: float, status: Status, cause: str, answer: Delivery | None
@@ -198,6 +209,11 @@ class Store(Protocol):
 
     def oldest_due_age(self, now: float) -> float:
         """How long the oldest of them has waited, in seconds; 0 where none does."""
+
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages that wait were tried FAILING times or more in vain, and how long the oldest of them has waited,
+        in seconds. A shared store counts them every few seconds, and 1,000 at most.
+        """
 
     # dead letters
 

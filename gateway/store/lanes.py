@@ -1,13 +1,16 @@
 """The order in which stored messages are forwarded, in memory. Pure: no clock, no disk.
 
 A lane is (recipient, case). Inside a lane order is that of arrival and at most one message is under way; lanes run side
-by side. Lanes that hold an urgent message come first; then publishers take turns; then the lane that waits longest.
-Every operation is O(log n): a lane's entry in a heap is not removed but outdated, by the lane's stamp.
+by side. Lanes that hold an urgent message come first; then publishers take turns; then the lane that waits longest. While the core is away, probes are chosen otherwise (`probes`).
+Every operation is O(log n): a lane's entry in a heap is not removed but outdated, by the lane's stamp. A probe is O(publishers).
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+
+from gateway.store.attempts import FAILING
+from gateway.store.probes import Candidates
 
 STEP_BACK = 1.0  # seconds that the clock is set back between two claims until waits, which it would lengthen, are ended
 
@@ -82,7 +85,9 @@ class Lanes:
         self._ordinary = _Turns()
         self._waiting: list[tuple[float, int, _Lane]] = []
         self._stamp = 0
-        self._claimable: set[str] = set()
+        self._candidates = Candidates()
+        self._failing: list[tuple[int, Entry]] = []  # a heap, by position; it may hold some that have left
+        self._failing_count = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -90,11 +95,17 @@ class Lanes:
     @property
     def claimable(self) -> bool:
         """Whether `claim` would find something without the passing of time."""
-        return bool(self._claimable)
+        return len(self._candidates) > 0
 
     def oldest(self) -> int | None:
         """The position of the message that waits longest, None where none waits."""
         return next((entry.position for entry in self._entries.values()), None)
+
+    def failing(self) -> tuple[int, int | None]:
+        """How many messages were tried FAILING times or more in vain, and the position of the oldest of them."""
+        while self._failing and self._failing[0][1].gone:
+            heappop(self._failing)
+        return self._failing_count, self._failing[0][0] if self._failing else None
 
     def add(self, entry: Entry, next_at: float | None = None) -> None:
         """Put a message at the end of its lane; a message that is already here stays where it is.
@@ -104,6 +115,8 @@ class Lanes:
         if entry.id in self._entries:
             return
         self._entries[entry.id] = entry
+        if entry.attempts >= FAILING:
+            self._note_failing(entry)
         lane = self._lanes.get(entry.lane)
         if lane is None:
             lane = self._lanes[entry.lane] = _Lane(entry.lane)
@@ -118,11 +131,7 @@ class Lanes:
 
         At most `ordinary` of them come from lanes without an urgent message; where it is None, that has no bound.
         """
-        while self._waiting and self._waiting[0][0] <= now:
-            _, stamp, lane = heappop(self._waiting)
-            if stamp == lane.stamp:
-                lane.next_at = None
-                self._offer(lane)
+        self._end_due_waits(now)
         claimed: list[Entry] = []
         for turns, bound in (
             (self._urgent, limit),
@@ -135,6 +144,24 @@ class Lanes:
                 claimed.append(found.queue[0])
                 room -= 1
         return claimed
+
+    def claim_probe(self, now: float, *, new_first: bool) -> Entry | None:
+        """One message that is due, chosen to find out whether the core is back: see `probes.Candidates.choose`."""
+        self._end_due_waits(now)
+        key = self._candidates.choose(new_first=new_first)
+        if key is None:
+            return None
+        lane = self._lanes[key]
+        lane.under_way = True
+        self._offer(lane)
+        return lane.queue[0]
+
+    def _end_due_waits(self, now: float) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            _, stamp, lane = heappop(self._waiting)
+            if stamp == lane.stamp:
+                lane.next_at = None
+                self._offer(lane)
 
     def end_waits(self) -> None:
         """Every lane that waits for a time is due now."""
@@ -150,6 +177,8 @@ class Lanes:
         if entry is None:
             return
         entry.attempts += attempts
+        if attempts and entry.attempts == FAILING:
+            self._note_failing(entry)
         lane = self._lanes[entry.lane]
         if lane.queue[0] is entry:
             lane.under_way = False
@@ -171,6 +200,7 @@ class Lanes:
             return
         lane = self._lanes[entry.lane]
         entry.gone = True
+        self._failing_count -= entry.attempts >= FAILING
         lane.urgent -= entry.urgent
         if lane.queue[0] is entry:
             lane.under_way = False
@@ -181,15 +211,20 @@ class Lanes:
             del self._lanes[lane.key]
         self._offer(lane)
 
+    def _note_failing(self, entry: Entry) -> None:
+        heappush(self._failing, (entry.position, entry))
+        self._failing_count += 1
+
     def _offer(self, lane: _Lane) -> None:
         # the one place that says where a lane stands: under way, waiting for a time, claimable, or gone
         self._stamp += 1
         lane.stamp = self._stamp
-        self._claimable.discard(lane.key)
+        self._candidates.discard(lane.key)
         if lane.under_way or not lane.queue:
             return
         if lane.next_at is not None:
             heappush(self._waiting, (lane.next_at, lane.stamp, lane))
             return
-        self._claimable.add(lane.key)
+        head = lane.queue[0]
+        self._candidates.add(lane.key, head.publisher_id, tried=head.attempts > 0, urgent=lane.urgent > 0)
         (self._urgent if lane.urgent else self._ordinary).push(lane)

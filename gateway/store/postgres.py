@@ -6,10 +6,11 @@ Every message is in one lane and every lane in one row, which is leased to the r
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from gateway.errors import GatewayError, Refused
 from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
-from gateway.store import postgres_reads, postgres_writes
+from gateway.store import attempts, postgres_reads, postgres_writes
 from gateway.store.batches import unavailable
 from gateway.store.interface import DeadLetter, ErasedCase
 from gateway.store.postgres_arrivals import Incoming
@@ -17,7 +18,7 @@ from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_database import Connection, Postgres
 from gateway.store.postgres_engine import LEASE, PostgresEngine
 from gateway.store.postgres_events import PostgresEvents
-from gateway.store.postgres_lanes import Mark
+from gateway.store.postgres_lanes import Claim, Mark, claim, claim_probe
 from gateway.store.postgres_writes import Ended
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
@@ -100,7 +101,16 @@ class PostgresStore:
 
     async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        taken = await self._engine.claim(now, limit, limit if ordinary is None else ordinary)
+        room = limit, limit if ordinary is None else ordinary
+        return await self._claimed(partial(claim, now=now, room=room), limit, now)
+
+    async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
+        """One due message for a probe."""
+        found = await self._claimed(partial(claim_probe, now=now, new_first=new_first), 1, now)
+        return found[0] if found else None
+
+    async def _claimed(self, take: Claim, limit: int, now: float) -> list[Outgoing]:
+        taken = await self._engine.claim(take, limit)
         try:
             for job, complete in taken:
                 if not complete:
@@ -130,7 +140,7 @@ class PostgresStore:
         """The attempt failed; the next is due at `next_at`. Nothing where another replica has taken the message over."""
         held = self._engine.held(receipt_id)
         if held is not None:
-            steps = (*before, Step("retry", now, detail))
+            steps = (*before, attempts.numbered(Step(attempts.RETRY, now, detail), held.attempts + 1))
             marked = await self._engine.mark(Mark(held, Status.RECEIVED, steps, next_at))
             if marked.moved:
                 self._engine.wake_later(next_at - now + WAKE_MARGIN)
@@ -181,6 +191,11 @@ class PostgresStore:
         """How long the oldest of them has waited, in seconds."""
         oldest = self._engine.backlog.oldest
         return 0.0 if oldest is None else max(0.0, now - oldest)
+
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages failed again and again, and how long the oldest of them has waited, in all replicas."""
+        count, since = self._engine.failing
+        return count, 0.0 if since is None else max(0.0, now - since)
 
     # dead letters
 

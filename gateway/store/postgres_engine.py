@@ -21,7 +21,7 @@ from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import Connection, Postgres, database_error
-from gateway.store.postgres_lanes import Held, Mark, Marked, Turns
+from gateway.store.postgres_lanes import Claim, Held, Mark, Marked, Turns
 
 LEASE = 15.0  # seconds until others take over what a dead replica had under way
 RENEWALS = 40  # leases after which a message is taken from whoever forgot it
@@ -45,6 +45,7 @@ class PostgresEngine:
             lambda sent: self.ask(postgres_reads.find_receipts, sent)
         )
         self.backlog = Backlog()
+        self.failing: tuple[int, float | None] = 0, None  # of all replicas, as last counted
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
@@ -128,8 +129,8 @@ class PostgresEngine:
         if arrived.ready:
             self.wake_due()
 
-    async def claim(self, now: float, limit: int, ordinary: int) -> list[tuple[Outgoing, bool]]:
-        """Due messages, at most one a lane of all replicas, and whether their contents are there."""
+    async def claim(self, take: Claim, limit: int) -> list[tuple[Outgoing, bool]]:
+        """The due messages that `take` leases, `limit` at most, and whether their contents are there."""
         self._require_open()
         self._due.clear()
         self._urgent_came.clear()
@@ -137,9 +138,7 @@ class PostgresEngine:
         if loop.time() >= self._take_over_at:
             await self.database.write(postgres_lanes.take_over)
             self._take_over_at = loop.time() + self._lease / 3
-        taken = await self.database.write(
-            lambda c: postgres_lanes.claim(c, self._turns, now, (limit, ordinary), self._lease)
-        )
+        taken = await self.database.write(lambda c: take(c, self._turns, self._lease))
         self._held.update((one.job.id, (one.held, loop.time())) for one in taken)
         if len(taken) == limit:
             self._due.set()
@@ -259,6 +258,7 @@ class PostgresEngine:
                     renew_at = loop.time() + self._lease / 3
                 if loop.time() >= count_at:
                     await self.backlog.count(partial(postgres_reads.waiting, listener))
+                    self.failing = await postgres_reads.failing(listener)
                     count_at = loop.time() + STATISTICS_SECONDS
                 await self._calls.send(listener)
             except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from gateway.errors import Refused
 from gateway.model import Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
+from gateway.store.attempts import FAILING
 from gateway.store.interface import DeadLetter
 from gateway.store.postgres_database import Connection, plain
 
@@ -58,6 +59,14 @@ CROSS JOIN LATERAL (
     SELECT at, detail FROM steps WHERE message = d.seq AND step = 'dead' ORDER BY number DESC LIMIT 1
 ) s
 ORDER BY d.seq DESC LIMIT $1
+"""
+# those that wait for their next attempt; the first ones to be due, so that an outage of a day does not make the count dear
+FAILING_MESSAGES = """
+SELECT count(*), min(m.received_at) FROM (
+    SELECT lane, position FROM lanes WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1000
+) l
+CROSS JOIN LATERAL (SELECT seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1) h
+JOIN messages m ON m.seq = h.seq WHERE m.attempts >= $1
 """
 USAGE = """
 SELECT publisher_id, quota, count(*) FILTER (WHERE received_at >= $1), count(*) FILTER (WHERE received_at >= $2), count(*)
@@ -201,5 +210,12 @@ async def waiting(connection: Connection) -> tuple[int, float | None]:
     row = await connection.fetchrow(
         "SELECT count(*), (SELECT received_at FROM queue ORDER BY seq LIMIT 1) FROM queue"
     )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def failing(connection: Connection) -> tuple[int, float | None]:
+    """How many messages failed again and again and wait for their next attempt, and when the oldest of them came."""
+    row = await connection.fetchrow(FAILING_MESSAGES, FAILING)
     assert row is not None
     return row[0], row[1]

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from gateway.errors import GatewayError, Refused
 from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
-from gateway.store import reads, rows, writes
+from gateway.store import attempts, reads, rows, writes
 from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
 from gateway.store.database import Database
 from gateway.store.engine import Engine, wait_for
 from gateway.store.interface import DeadLetter, ErasedCase
+from gateway.store.lanes import Entry
 from gateway.store.sqlite_events import SqliteEvents
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
@@ -89,7 +90,14 @@ class SqliteStore:
 
     async def claim(self, now: float, limit: int, ordinary: int | None = None) -> list[Outgoing]:
         """Up to `limit` due messages, at most one a lane."""
-        entries = self._engine.claim(now, limit, limit if ordinary is None else ordinary)
+        room = limit if ordinary is None else ordinary
+        return await self._claimed(self._engine.claim(now, limit, room), now)
+
+    async def claim_probe(self, now: float, *, new_first: bool) -> Outgoing | None:
+        """One due message for a probe."""
+        return next(iter(await self._claimed(self._engine.claim_probe(now, new_first=new_first), now)), None)
+
+    async def _claimed(self, entries: list[Entry], now: float) -> list[Outgoing]:
         try:
             messages = await self._engine.contents(entries)
             for entry in entries:
@@ -98,7 +106,7 @@ class SqliteStore:
         except BaseException:
             self._engine.unclaim(entries)
             raise
-        return [Outgoing(e.id, messages[e.id], e.attempts) for e in entries if e.id in messages]
+        return [Outgoing(e.id, messages[e.id], e.attempts, e.lane) for e in entries if e.id in messages]
 
     async def wait_due(self, timeout: float, *, urgent: bool = False) -> None:  # noqa: ASYNC109 - as in `Store`
         """Return when something may have become claimable."""
@@ -120,19 +128,12 @@ class SqliteStore:
         self, receipt_id: str, now: float, next_at: float, detail: str = "", before: Sequence[Step] = ()
     ) -> None:
         """The attempt failed; the next is due at `next_at`."""
-        steps = (*before, Step("retry", now, detail))
-
-        def settle(is_waiting: bool) -> None:
-            if is_waiting:
-                self._engine.put_off(receipt_id, now, next_at)
-            else:
-                self._engine.leave(receipt_id)
-
+        retry = Step(attempts.RETRY, now, detail)
         await self._engine.mark(
             receipt_id,
             now,
-            lambda connection, seq: writes.advance(connection, seq, Status.RECEIVED, steps, next_at),
-            settle,
+            lambda connection, seq: writes.put_off(connection, seq, before, retry, next_at),
+            lambda waits: self._engine.put_off_or_leave(receipt_id, now, next_at, waits=waits),
         )
 
     async def reject(
@@ -189,6 +190,10 @@ class SqliteStore:
         """How long the oldest of them has waited, in seconds."""
         position = self._engine.oldest
         return 0.0 if position is None else max(0.0, now - position / 1e6)
+
+    def failing(self, now: float) -> tuple[int, float]:
+        """How many messages failed again and again, and how long the oldest of them has waited."""
+        return self._engine.failing(now)
 
     # dead letters
 

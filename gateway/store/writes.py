@@ -7,7 +7,7 @@ import orjson
 
 from gateway.errors import Refused
 from gateway.model import Answer, Delivery, InboxItem, Receipt, Status, Step, Submission
-from gateway.store import rows, timeline
+from gateway.store import attempts, rows, timeline
 from gateway.store.arrivals import DETAIL, Arrival, Stored, new, repeated
 from gateway.store.interface import ErasedCase
 from gateway.store.lanes import Entry
@@ -113,6 +113,20 @@ def advance(
         (status if moves else row[0], next_at, timeline.write(steps), seq),
     )
     return moves
+
+
+def put_off(
+    connection: sqlite3.Connection, seq: int, before: Sequence[Step], retry: Step, next_at: float
+) -> bool:
+    """Count an attempt in vain and note it after the steps `before`. Returns whether the message still waits."""
+    row = connection.execute("SELECT attempts, timeline FROM messages WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        return False
+    number = row[0] + 1
+    if attempts.takes_place(number):
+        shorter = timeline.without_last(row[1], attempts.RETRY)
+        connection.execute("UPDATE messages SET timeline = ? WHERE seq = ?", (shorter, seq))
+    return advance(connection, seq, Status.RECEIVED, (*before, attempts.numbered(retry, number)), next_at)
 
 
 def note_answer(connection: sqlite3.Connection, answer: Answer, now: float) -> list[str]:

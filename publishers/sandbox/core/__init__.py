@@ -80,6 +80,17 @@ class NoScript:
         """Nothing follows."""
 
 
+class Poisoned(NoScript):
+    """Each attempt at a Bundle whose distributionID holds `mark` gets 503; nothing special happens to any other."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+
+    def fault(self, bundle: Bundle) -> Fault | None:
+        """See `Script`."""
+        return Fault(503, 1) if self._mark in bundle.distribution_id else None
+
+
 class AnswerDropped(Exception):
     """The Bundle is taken and the connection is to be closed without an answer."""
 

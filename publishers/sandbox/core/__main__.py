@@ -6,7 +6,7 @@ from pathlib import Path
 
 import uvicorn
 
-from publishers.sandbox.core import SimulatedCore, create_core
+from publishers.sandbox.core import Poisoned, SimulatedCore, create_core
 from publishers.sandbox.core.opening import http_client, settings
 
 
@@ -22,6 +22,9 @@ def main() -> int:
     parser.add_argument(
         "--journal", type=Path, help="keep arrivals in this file, and begin with those it holds"
     )
+    parser.add_argument(
+        "--poison", metavar="TEXT", help="always fail messages whose distributionID holds this text"
+    )
     wanted = parser.parse_args()
     url = f"http://{wanted.host}:{wanted.port}"
     try:
@@ -29,9 +32,10 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"core: {error.filename}: {error.strerror}\n")
         return 1
+    script = Poisoned(wanted.poison) if wanted.poison else None
     # "critical": a dropped answer is an error in uvicorn's eyes, and ordered here
     config = uvicorn.Config(
-        create_core(SimulatedCore(told, http_client(), wanted.journal)),
+        create_core(SimulatedCore(told, http_client(), wanted.journal, script=script)),
         host=wanted.host, port=wanted.port, log_level="critical", access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     uvicorn.Server(config).run()
