@@ -21,6 +21,7 @@ from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.registry import RegistryHolder
 from gateway.store import Store
 
+NOTHING_TO_SEND = "not-applicable"
 UNTRANSLATED = "It could not be translated."
 MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
 URGENT_SHARE = 4  # one place for urgent messages alone to so many for all
@@ -138,7 +139,7 @@ async def end_quietly(way: Way, job: Outgoing, reason: str) -> str:
     stored = job.submission
     await way.store.mark_forwarded(job.id, way.now())
     await way.store.mark_not_applicable(stored.distribution_id, stored.sender, way.now(), reason)
-    return "not-applicable"
+    return NOTHING_TO_SEND
 
 
 async def take_turn(way: Way, job: Outgoing) -> None:

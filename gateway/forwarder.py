@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.core_breaker import PROBE_SECONDS, CoreBreaker
 from gateway.errors import GatewayError
-from gateway.forward import Way, forward
+from gateway.forward import NOTHING_TO_SEND, Way, forward
 from gateway.model import Outgoing, Status
 from gateway.observability import (
     BACKLOG,
@@ -175,7 +175,7 @@ class Forwarder:
                 )
         elif result in ("forwarded", Status.REJECTED):
             self._breaker = self._breaker.after_verdict()
-        elif result in (Status.EXPIRED, Status.DEAD):
+        elif result in (Status.EXPIRED, Status.DEAD, NOTHING_TO_SEND):
             self._breaker = self._breaker.after_nothing(self._now())
         CORE_CIRCUIT.set(self._breaker.is_open)
         if self._breaker.is_open != before:
