@@ -47,6 +47,11 @@ WORKER_FAILURES = Counter(
     ["worker"],
     registry=METRICS,
 )
+REGISTRY_OUTDATED = Gauge(
+    "gateway_registry_outdated",
+    "1 while the registry's files cannot be read and the registry from before is in force",
+    registry=METRICS,
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",

@@ -22,13 +22,15 @@ from gateway.oauth2 import (
     Client,
     CoreClient,
     Guard,
+    Key,
     OutsideKeys,
     SigningKeys,
     TokenSource,
     load_private_key,
     load_signing_keys,
+    public_keys,
 )
-from gateway.observability import configure_logging, log
+from gateway.observability import REGISTRY_OUTDATED, configure_logging, log
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
@@ -110,7 +112,7 @@ async def assembled(
     registry = RegistryHolder(read_registry(settings, exclusive_senders=exclusive_senders))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(http_client(settings.core_timeout))
-        key = load_private_key(_read(settings.client_key_file))
+        key = read_client_key(settings)
         token = TokenSource(client, settings.core_token_url, key, settings.client_id, CORE_SCOPE, now)
         core = FhirCore(client, settings.core_url, token, now)
         outside = None
@@ -127,6 +129,7 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
         exclusive_senders=exclusive_senders,
         core_recipients=settings.core_recipients,
         private_webhooks=settings.webhook_allow_private,
+        core_client_id=settings.core_client_id,
     )
     told = [publisher.id for publisher in registry.publishers if publisher.webhook]
     if told and settings.webhook_keys_file is None:
@@ -140,12 +143,19 @@ def read_keys(settings: Settings) -> Keys:
         jwks = orjson.loads(_read(settings.core_jwks_file))
     except orjson.JSONDecodeError as error:
         raise ConfigurationError(f"{settings.core_jwks_file}:{error.lineno}: not JSON") from None
+    if not isinstance(jwks, dict) or not public_keys(jwks):
+        raise ConfigurationError(f"{settings.core_jwks_file}:1: no public key of the core that can be used")
     file = settings.webhook_keys_file
     return Keys(
         load_signing_keys(_read(settings.signing_keys_file)),
         CoreClient(settings.core_client_id, jwks),
         None if file is None else load_webhook_keys(_read(file)),
     )
+
+
+def read_client_key(settings: Settings) -> Key:
+    """The private key by which the gateway authenticates at the core. Raises ConfigurationError, which quotes no key."""
+    return load_private_key(_read(settings.client_key_file))
 
 
 def _read(path: object) -> bytes:
@@ -156,14 +166,28 @@ def _read(path: object) -> bytes:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
 
 
-def reload(runtime: Runtime) -> None:
-    """Read the registry anew; a faulty one changes nothing and is said in the log."""
+def reload(runtime: Runtime) -> bool:
+    """Read the registry anew, and say whether that succeeded. Where it did not, whatever the reason, the old one stays
+    in force, the log has the reason once, and `gateway_registry_outdated` is 1 until a reading succeeds.
+    """
     try:
         runtime.registry.reload(lambda: read_registry(runtime.settings))
     except ConfigurationError as error:
-        log.error("registry_reload_failed", findings=str(error).splitlines())
+        _registry_failed(runtime.registry, str(error).splitlines())
+    except Exception as error:  # noqa: BLE001 - a fault in the reader itself must not stop the registry being watched
+        _registry_failed(runtime.registry, [type(error).__name__], error)
     else:
+        runtime.registry.findings = []
         log.info("registry_reloaded", publishers=len(runtime.registry.current.publishers))
+    REGISTRY_OUTDATED.set(bool(runtime.registry.findings))
+    return not runtime.registry.findings
+
+
+def _registry_failed(registry: RegistryHolder, findings: list[str], error: Exception | None = None) -> None:
+    if findings != registry.findings:  # it is read again and again until it is right
+        about = {} if error is None else {"exc_info": error}
+        log.error("registry_reload_failed", findings=findings, **about)
+    registry.findings = findings
 
 
 def settle_memory() -> None:

@@ -17,6 +17,7 @@ from gateway.oauth2.client import TokenSource, client_assertion
 from gateway.oauth2.clients import Client, CoreClient
 from gateway.oauth2.endpoints import routes
 from gateway.oauth2.guard import Guard, Principal, require
+from gateway.oauth2.jose import Key, public_keys
 from gateway.oauth2.outside import OutsideKeys
 from gateway.oauth2.service import AuthorizationService
 from gateway.oauth2.tokens import SigningKeys, generate_signing_keys, load_private_key, load_signing_keys
@@ -26,6 +27,7 @@ __all__ = [
     "Client",
     "CoreClient",
     "Guard",
+    "Key",
     "OutsideKeys",
     "Principal",
     "SigningKeys",
@@ -34,6 +36,7 @@ __all__ = [
     "generate_signing_keys",
     "load_private_key",
     "load_signing_keys",
+    "public_keys",
     "require",
     "routes",
 ]

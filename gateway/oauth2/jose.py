@@ -24,6 +24,7 @@ LEEWAY = 60  # seconds by which two clocks may differ
 MAX_TOKEN = 16_384  # characters
 MAX_HEADER = 512  # characters; joserfc's own bound, which also bounds the depth of what its parser meets
 MIN_RSA_BITS = 2_048  # NIST SP 800-131A
+MAX_RSA_BITS = 8_192  # beyond, a verification takes seconds
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _CURVE_ALGORITHM = {"P-256": "ES256", "P-384": "ES384"}
 _RSA_ALGORITHMS = ("RS256", "RS384", "PS256")
@@ -147,8 +148,10 @@ def import_key(jwk: Any) -> Key:
     kind = kinds.get(jwk.get("kty")) if isinstance(jwk, dict) and isinstance(jwk.get("kty"), str) else None
     if kind is None:
         raise ValueError("not a JWK of kty EC or RSA")
-    if kind is RSAKey and int.from_bytes(_decode(str(jwk.get("n", "")))).bit_length() < MIN_RSA_BITS:
-        raise ValueError("an RSA key of less than 2048 bits")
+    if kind is RSAKey:
+        bits = int.from_bytes(_decode(str(jwk.get("n", "")))).bit_length()
+        if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+            raise ValueError(f"an RSA key of {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
     try:
         key = kind.import_key(jwk)
         key.ensure_kid()
