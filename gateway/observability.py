@@ -47,6 +47,12 @@ WORKER_FAILURES = Counter(
     ["worker"],
     registry=METRICS,
 )
+TOKEN_FAILURES = Counter(
+    "gateway_token_failures",
+    "Failed client authentications; client is empty where nobody has the id, result blocked after too many of one address",
+    ["client", "result"],
+    registry=METRICS,
+)
 REGISTRY_OUTDATED = Gauge(
     "gateway_registry_outdated",
     "1 while the registry's files cannot be read and the registry from before is in force",

@@ -88,7 +88,14 @@ async def running(
             guard.revoke(jti, expires)
 
         authorization = AuthorizationService(
-            settings.base_url, keys.signing, find_client, remember, revoke, now, settings.access_token_seconds
+            settings.base_url,
+            keys.signing,
+            find_client,
+            remember,
+            revoke,
+            now,
+            settings.access_token_seconds,
+            settings.trusted_proxies,
         )
         async with open_quota(settings.quota_url, store.usage, now) as quota:
             runtime = Runtime(

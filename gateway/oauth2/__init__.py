@@ -5,7 +5,8 @@ gateway's own tokens for calling the core. Only client credentials are granted.
     jose             reading and verifying JSON Web Tokens
     tokens           our access tokens and signing keys
     service          what the authorization server is made of
-    authentication   client_secret_basic, private_key_jwt
+    authentication   client_secret_basic, client_secret_post, private_key_jwt
+    failures         failed authentications by client and address
     server           the token endpoint's rules, on Authlib's core
     revocation       those of the revocation endpoint (RFC 7009)
     endpoints        the same over HTTP, with keys and metadata

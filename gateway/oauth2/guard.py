@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from heapq import heappop, heappush
 
 from gateway.errors import ErrorKind, Issue, NotAuthenticated, Refused
 from gateway.model import Publisher
@@ -60,6 +61,7 @@ class Guard:
         self._cache_size = cache_size
         self._cache: dict[bytes, _Verified] = {}  # oldest first
         self._revoked: dict[str, float] = {}
+        self._revoked_until: list[tuple[float, str]] = []  # a heap: the next to expire is first
 
     async def authenticate(self, authorization_header: str | None, now: float, scope: str) -> Principal:
         """Who sent this header, which must bear `scope` ("" = any). `now` in POSIX seconds.
@@ -86,11 +88,14 @@ class Guard:
 
     def revoke(self, jti: str, exp: float) -> None:
         """Refuse a token by its jti from now on, in this process, until it expires at POSIX second `exp`."""
-        self._revoked[jti] = exp
+        if jti not in self._revoked:
+            self._revoked[jti] = exp
+            heappush(self._revoked_until, (exp, jti))
 
     def revoke_all(self, revoked: Iterable[tuple[str, float]]) -> None:
         """The same of several, as (jti, exp)."""
-        self._revoked.update(revoked)
+        for jti, exp in revoked:
+            self.revoke(jti, exp)
 
     async def _admit(self, digest: bytes, header: str, now: float) -> _Verified:
         scheme, _, token = header.partition(" ")
@@ -100,7 +105,8 @@ class Guard:
             verified = await self._verify(token.strip(" "), now)
         except jose.InvalidTokenError as error:
             raise _invalid(error.reason) from error
-        self._revoked = {jti: exp for jti, exp in self._revoked.items() if exp > now}
+        while self._revoked_until and self._revoked_until[0][0] <= now:
+            del self._revoked[heappop(self._revoked_until)[1]]
         self._cache.pop(digest, None)
         if len(self._cache) >= self._cache_size:
             del self._cache[next(iter(self._cache))]

@@ -1,6 +1,6 @@
 """The revocation endpoint's rules (RFC 7009): a client hands back an access token of its own before it expires."""
 
-from authlib.oauth2.rfc6749.errors import InvalidClientError
+from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from gateway.errors import Unavailable
 from gateway.oauth2 import jose, tokens
@@ -29,7 +29,7 @@ async def revoke(server: TokenServer, form: TokenForm, now: float) -> Answer:
     request = TokenRequest(form, now)
     try:
         client = server.authenticate_client(request, AUTHENTICATION_METHODS, "revocation")
-    except InvalidClientError as error:
+    except OAuth2Error as error:
         return server.handle_error_response(request, error)
     used_before = await consume(server, request)
     if used_before is not None:

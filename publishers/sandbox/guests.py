@@ -14,7 +14,8 @@ from publishers.sandbox.publishers import SCOPES, DemoPublisher
 from publishers.sandbox.scenarios import GUESTS
 
 JsonObject = dict[str, Any]
-METHODS = ("client_secret_basic", "private_key_jwt")
+SECRET_METHODS, KEY_METHOD = ("client_secret_basic", "client_secret_post"), "private_key_jwt"
+METHODS = (*SECRET_METHODS, KEY_METHOD)
 GRANT = "client_credentials"
 FORMATS = ("json", "xml")
 KEY_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use")
@@ -88,7 +89,7 @@ def make_guest(wish: Any, number: int, now: float) -> Guest:
     model_version = _choice(wish, "model_version", schemas.VERSIONS, "v3")
     form = _choice(wish, "format", FORMATS, "json")
     webhook = _webhook(wish)
-    secret = secrets.token_urlsafe(32) if method == METHODS[0] else ""
+    secret = secrets.token_urlsafe(32) if method in SECRET_METHODS else ""
     own_id = f"{GUESTS}{number}"
     publisher = DemoPublisher(
         f"guest-{number}",
@@ -133,7 +134,7 @@ def _authentication(wish: JsonObject) -> tuple[str, tuple[JsonObject, ...]]:
     method = _choice(wish, "token_endpoint_auth_method", METHODS, METHODS[0])
     jwks = wish.get("jwks")
     if jwks is None:
-        if method == METHODS[1]:
+        if method == KEY_METHOD:
             raise _wrong("jwks", "private_key_jwt needs the public keys")
         return method, ()
     for _item, problem in key_set(jwks):
