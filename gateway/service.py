@@ -96,6 +96,7 @@ async def running(
             now,
             settings.access_token_seconds,
             settings.trusted_proxies,
+            outside,
         )
         async with open_quota(settings.quota_url, store.usage, now) as quota:
             runtime = Runtime(
