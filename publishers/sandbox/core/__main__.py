@@ -8,6 +8,7 @@ import uvicorn
 
 from publishers.sandbox.core import SimulatedCore, create_core
 from publishers.sandbox.core.opening import http_client, settings
+from publishers.sandbox.local import local_only
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
         return 1
     # "critical": a dropped answer is an error in uvicorn's eyes, and ordered here
     config = uvicorn.Config(
-        create_core(SimulatedCore(told, http_client(), wanted.journal)),
+        local_only(create_core(SimulatedCore(told, http_client(), wanted.journal))),
         host=wanted.host, port=wanted.port, log_level="critical", access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     uvicorn.Server(config).run()
