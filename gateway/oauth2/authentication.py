@@ -34,13 +34,11 @@ _NO_KEY = (
 
 # Nobody's digest and keys. A client that does not exist is compared with them, which takes as long as with real ones.
 _NOBODY = "0" * 64
-_EC256, _EC384 = (ECKey.generate_key(curve) for curve in ("P-256", "P-384"))
 _RSA = RSAKey.import_key(
     {"kty": "RSA", "n": base64.urlsafe_b64encode(b"\xff" * 256).decode().rstrip("="), "e": "AQAB"}
 )
-_DECOYS: dict[str, jose.Key] = {
-    algorithm: key for key in (_EC256, _EC384, _RSA) for algorithm in jose.key_algorithms(key)
-}
+_NOBODYS_KEYS: tuple[jose.Key, ...] = (ECKey.generate_key("P-256"), ECKey.generate_key("P-384"), _RSA)
+_DECOYS = {algorithm: key for key in _NOBODYS_KEYS for algorithm in jose.key_algorithms(key)}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -162,7 +160,7 @@ def _verified(assertion: str, query_client: QueryClient) -> tuple[RegisteredClie
     if not client_id or client_id != jose.text(token.claims, "iss"):
         raise jose.InvalidTokenError("iss and sub must both be the client_id")
     client = query_client(client_id)
-    key = jose.find_key(token, client.keys if client else ())
+    key = jose.find_key(token, client.keys if client else _NOBODYS_KEYS)
     try:
         jose.verify(token, key or _DECOYS[token.algorithm])
     except jose.InvalidTokenError as error:
