@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import orjson
 import uvicorn
@@ -17,6 +18,7 @@ from gateway.app import create_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
 from gateway.errors import ConfigurationError
+from gateway.model import JsonObject
 from gateway.oauth2 import (
     AuthorizationService,
     Client,
@@ -45,6 +47,7 @@ from gateway.workers import at_work
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
 KEEP_ALIVE = 75  # seconds: longer than load balancers keep an unused connection, so that they close it
 SWITCH_SECONDS = 0.0005  # that the event loop goes on while another thread waits for its turn
+Loaded = TypeVar("Loaded")
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
 
 
@@ -147,31 +150,39 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
 
 def read_keys(settings: Settings) -> Keys:
     """The keys in the files that the settings name. Raises ConfigurationError, which quotes no key."""
-    try:
-        jwks = orjson.loads(_read(settings.core_jwks_file))
-    except orjson.JSONDecodeError as error:
-        raise ConfigurationError(f"{settings.core_jwks_file}:{error.lineno}: not JSON") from None
-    if not isinstance(jwks, dict) or not public_keys(jwks):
-        raise ConfigurationError(f"{settings.core_jwks_file}:1: no public key of the core that can be used")
     file = settings.webhook_keys_file
     return Keys(
-        load_signing_keys(_read(settings.signing_keys_file)),
-        CoreClient(settings.core_client_id, jwks),
-        None if file is None else load_webhook_keys(_read(file)),
+        _load(settings.signing_keys_file, load_signing_keys),
+        CoreClient(settings.core_client_id, _load(settings.core_jwks_file, _cores_keys)),
+        None if file is None else _load(file, load_webhook_keys),
     )
 
 
 def read_client_key(settings: Settings) -> Key:
     """The private key by which the gateway authenticates at the core. Raises ConfigurationError, which quotes no key."""
-    return load_private_key(_read(settings.client_key_file))
+    return _load(settings.client_key_file, load_private_key)
 
 
-def _read(path: object) -> bytes:
+def _cores_keys(document: bytes) -> JsonObject:
+    jwks = orjson.loads(document)
+    if not isinstance(jwks, dict) or not public_keys(jwks):
+        raise ConfigurationError("no public key of the core that can be used")
+    return jwks
+
+
+def _load(path: object, read: Callable[[bytes], Loaded]) -> Loaded:
+    """What a file of keys holds. Raises ConfigurationError with file and line, which quotes no key."""
     try:
         with open(str(path), "rb") as file:
-            return file.read()
+            document = file.read()
+        orjson.loads(document)  # for the line of what is no JSON
+        return read(document)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise ConfigurationError(f"{path}:{error.lineno}: not JSON") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}:1: {error}") from None
 
 
 def reload(runtime: Runtime) -> bool:

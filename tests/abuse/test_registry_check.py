@@ -144,6 +144,16 @@ def test_check_reads_the_servers_keys_as_serve_does(
     assert len(found) == 1 and complaint in found[0]
 
 
+@pytest.mark.parametrize("file", ["signing.json", "gateway.json", "core-jwks.json", "webhooks.json"])
+@pytest.mark.parametrize("content", ["{\n\n,", "[\n\n" + "[" * 100_000], ids=["syntax", "depth"])
+def test_a_key_file_of_the_server_that_is_no_json_is_named_with_its_line(
+    tmp_path: Path, file: str, content: str
+) -> None:
+    environ = complete(tmp_path)
+    (tmp_path / "keys" / file).write_text(content)
+    assert checks.check_all(environ) == [f"{tmp_path / 'keys' / file}:3: not JSON"]
+
+
 def test_without_the_servers_keys_the_rest_is_checked(tmp_path: Path) -> None:
     assert checks.check_all({}, partial=True) == []
     write(tmp_path, "gateway")
