@@ -14,6 +14,12 @@ from gateway.settings import mask
 
 CONNECT_SECONDS = 5.0
 ROUNDS = 3  # other clients of the pooler may take the connection that gives it away
+LOST = (  # what a pooler without sessions leads to
+    asyncpg.ConnectionDoesNotExistError,  # it is closed at BEGIN, in statement mode
+    asyncpg.ProtocolViolationError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+)
 REFUSED = "unsupported startup parameter"  # PgBouncer's words
 WHAT_TO_DO = (
     "Set pool_mode = session in PgBouncer for this database and user, or connect to PostgreSQL itself."
@@ -36,6 +42,11 @@ async def require_sessions(url: str) -> None:
             "Leave it out of the URL and set it for the role (ALTER ROLE … SET), or connect to PostgreSQL itself."
         ) from None
     try:
+        await first.execute("SELECT 1")  # a server that is going is none that refuses transactions
+    except asyncpg.PostgresError:
+        first.terminate()
+        raise
+    try:
         if await _server_of(first) == first.get_server_pid():
             return  # no pooler is in between: it would have told an id of its own
         second = await _connect(url)
@@ -43,9 +54,7 @@ async def require_sessions(url: str) -> None:
             is_shared = any([await _share(first, second) for _ in range(ROUNDS)])
         finally:
             second.terminate()
-    except (
-        asyncpg.PostgresError
-    ) as error:  # statement mode refuses BEGIN, and any mode what a lost session leads to
+    except LOST as error:
         raise _refusal(url, f"{type(error).__name__}, SQLSTATE {error.sqlstate}") from None
     finally:
         first.terminate()
