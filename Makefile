@@ -39,7 +39,7 @@ check: install
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run
 	$(BIN)/yamllint -d '{extends: relaxed, rules: {line-length: disable}}' deploy
-	$(BIN)/gateway check
+	$(BIN)/gateway check --partial
 
 bench: install
 	$(BIN)/python -m bench

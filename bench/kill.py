@@ -81,7 +81,7 @@ def free_port() -> int:
 
 def make_scene(folder: Path) -> Scene:
     """Keys and one publisher that sends for and receives as everyone."""
-    publisher = demo.demo("kill", "Everyone", ("*",), ("*",), "json")
+    publisher = demo.demo("kill", "Everyone", ("fr.*",), ("*",), "json")
     demo.write(folder, (publisher,), demo.generate_keys())
     return Scene(folder, publisher, f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}")
 

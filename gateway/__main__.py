@@ -72,9 +72,14 @@ def sandbox(
 
 
 @cli.command()
-def check(as_json: AsJson = False) -> None:
-    """Check the configuration, every schema, every mapping table and every registration."""
-    findings = check_all(os.environ)
+def check(
+    as_json: AsJson = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Where the server's keys and addresses are not: leave them out.")
+    ] = False,
+) -> None:
+    """Check the configuration, every schema, every mapping table and every registration, as `gateway serve` does at its start."""
+    findings = check_all(os.environ, partial=partial)
     if as_json:
         show_json({"findings": findings})
     for finding in [] if as_json else findings:

@@ -75,7 +75,7 @@ def url_problem(url: str) -> str:
 def private_problem(url: str) -> str:
     """Why this URL of an endpoint is not to be called from here, as far as the URL tells; "" where nothing is against it."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").removesuffix(".")
     if parts.scheme != "https":
         return "must be https"
     if _is_literal(host) and not is_public(host):

@@ -71,6 +71,17 @@ WORKER_FAILURES = Counter(
     ["worker"],
     registry=METRICS,
 )
+TOKEN_FAILURES = Counter(
+    "gateway_token_failures",
+    "Failed client authentications; client is empty where nobody has the id, result blocked after too many of one address",
+    ["client", "result"],
+    registry=METRICS,
+)
+REGISTRY_OUTDATED = Gauge(
+    "gateway_registry_outdated",
+    "1 while the registry's files cannot be read and the registry from before is in force",
+    registry=METRICS,
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",
@@ -187,5 +198,12 @@ def _name_the_exception(event: structlog.typing.EventDict) -> None:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         event["exception"] = type(error).__name__
+        cause = error.__cause__
+        if getattr(cause, "sqlstate", None):  # the store tells callers what it means, and the log what it was
+            event["exception"], event["sqlstate"] = type(cause).__name__, cause.sqlstate  # type: ignore[union-attr]
+        elif getattr(error, "sqlstate", None):
+            event["sqlstate"] = error.sqlstate  # type: ignore[attr-defined]
+        elif cause is not None:
+            event["cause"] = type(cause).__name__
         if trace is not None:
             event["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import orjson
 import uvicorn
@@ -17,18 +18,21 @@ from gateway.app import create_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
 from gateway.errors import ConfigurationError
+from gateway.model import JsonObject
 from gateway.oauth2 import (
     AuthorizationService,
     Client,
     CoreClient,
     Guard,
+    Key,
     OutsideKeys,
     SigningKeys,
     TokenSource,
     load_private_key,
     load_signing_keys,
+    public_keys,
 )
-from gateway.observability import REGISTRY_FINDINGS, configure_logging, log
+from gateway.observability import REGISTRY_FINDINGS, REGISTRY_OUTDATED, configure_logging, log
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
@@ -43,6 +47,7 @@ from gateway.workers import at_work
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
 KEEP_ALIVE = 75  # seconds: longer than load balancers keep an unused connection, so that they close it
 SWITCH_SECONDS = 0.0005  # that the event loop goes on while another thread waits for its turn
+Loaded = TypeVar("Loaded")
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
 
 
@@ -86,7 +91,15 @@ async def running(
             guard.revoke(jti, expires)
 
         authorization = AuthorizationService(
-            settings.base_url, keys.signing, find_client, remember, revoke, now, settings.access_token_seconds
+            settings.base_url,
+            keys.signing,
+            find_client,
+            remember,
+            revoke,
+            now,
+            settings.access_token_seconds,
+            settings.trusted_proxies,
+            outside,
         )
         async with open_quota(settings.quota_url, store.usage, now) as quota:
             runtime = Runtime(
@@ -110,7 +123,7 @@ async def assembled(
     registry = RegistryHolder(read_registry(settings, exclusive_senders=exclusive_senders))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(http_client(settings.core_timeout))
-        key = load_private_key(_read(settings.client_key_file))
+        key = read_client_key(settings)
         token = TokenSource(client, settings.core_token_url, key, settings.client_id, CORE_SCOPE, now)
         core = FhirCore(client, settings.core_url, token, now)
         outside = None
@@ -127,6 +140,7 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
         exclusive_senders=exclusive_senders,
         core_recipients=settings.core_recipients,
         private_webhooks=settings.webhook_allow_private,
+        core_client_id=settings.core_client_id,
     )
     told = [publisher.id for publisher in registry.publishers if publisher.webhook]
     if told and settings.webhook_keys_file is None:
@@ -139,34 +153,63 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
 
 def read_keys(settings: Settings) -> Keys:
     """The keys in the files that the settings name. Raises ConfigurationError, which quotes no key."""
-    try:
-        jwks = orjson.loads(_read(settings.core_jwks_file))
-    except orjson.JSONDecodeError as error:
-        raise ConfigurationError(f"{settings.core_jwks_file}:{error.lineno}: not JSON") from None
     file = settings.webhook_keys_file
     return Keys(
-        load_signing_keys(_read(settings.signing_keys_file)),
-        CoreClient(settings.core_client_id, jwks),
-        None if file is None else load_webhook_keys(_read(file)),
+        _load(settings.signing_keys_file, load_signing_keys),
+        CoreClient(settings.core_client_id, _load(settings.core_jwks_file, _cores_keys)),
+        None if file is None else _load(file, load_webhook_keys),
     )
 
 
-def _read(path: object) -> bytes:
+def read_client_key(settings: Settings) -> Key:
+    """The private key by which the gateway authenticates at the core. Raises ConfigurationError, which quotes no key."""
+    return _load(settings.client_key_file, load_private_key)
+
+
+def _cores_keys(document: bytes) -> JsonObject:
+    jwks = orjson.loads(document)
+    if not isinstance(jwks, dict) or not public_keys(jwks):
+        raise ConfigurationError("no public key of the core that can be used")
+    return jwks
+
+
+def _load(path: object, read: Callable[[bytes], Loaded]) -> Loaded:
+    """What a file of keys holds. Raises ConfigurationError with file and line, which quotes no key."""
     try:
         with open(str(path), "rb") as file:
-            return file.read()
+            document = file.read()
+        orjson.loads(document)  # for the line of what is no JSON
+        return read(document)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise ConfigurationError(f"{path}:{error.lineno}: not JSON") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}:1: {error}") from None
 
 
-def reload(runtime: Runtime) -> None:
-    """Read the registry anew; a faulty one changes nothing and is said in the log."""
+def reload(runtime: Runtime) -> bool:
+    """Read the registry anew, and say whether that succeeded. Where it did not, whatever the reason, the old one stays
+    in force, the log has the reason once, and `gateway_registry_outdated` is 1 until a reading succeeds.
+    """
     try:
         runtime.registry.reload(lambda: read_registry(runtime.settings))
     except ConfigurationError as error:
-        log.error("registry_reload_failed", findings=str(error).splitlines())
+        _registry_failed(runtime.registry, str(error).splitlines())
+    except Exception as error:  # noqa: BLE001 - a fault in the reader itself must not stop the registry being watched
+        _registry_failed(runtime.registry, [type(error).__name__], error)
     else:
+        runtime.registry.findings = []
         log.info("registry_reloaded", publishers=len(runtime.registry.current.publishers))
+    REGISTRY_OUTDATED.set(bool(runtime.registry.findings))
+    return not runtime.registry.findings
+
+
+def _registry_failed(registry: RegistryHolder, findings: list[str], error: Exception | None = None) -> None:
+    if findings != registry.findings:  # it is read again and again until it is right
+        about = {} if error is None else {"exc_info": error}
+        log.error("registry_reload_failed", findings=findings, **about)
+    registry.findings = findings
 
 
 def settle_memory() -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import schemas
+from gateway.callers import Network, networks
 from gateway.errors import ConfigurationError
 
 PREFIX = "GATEWAY_"
@@ -164,6 +165,9 @@ class Settings:
     validate_with_fhir_resources: bool = _row(False, _flag, "have fhir.resources judge each Bundle too; slow")
     deprecated_versions: tuple[DeprecatedVersion, ...] = _row(
         (), _deprecated, "model versions that go: v1=SINCE/SUNSET, dates, separated by commas"
+    )
+    trusted_proxies: tuple[Network, ...] = _row(
+        (), networks, "proxies whose X-Forwarded-For names the caller: 10.1.2.3, 10.4.0.0/16"
     )
     access_token_seconds: int = _row(600, _whole(1, 3_600), "seconds that an access token lives")
     signing_keys_file: Path | None = _row(

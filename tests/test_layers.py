@@ -19,6 +19,7 @@ FLOORS = [
         "gateway.answers",
         "gateway.body",
         "gateway.addresses",
+        "gateway.callers",
         "gateway.breaker",
         "gateway.core_breaker",
         "gateway.parameters",

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from gateway.oauth2 import AuthorizationService
+from gateway.oauth2.server import AUTHENTICATION_METHODS
 from gateway.store.batches import unavailable
 from tests.oauth2_samples import (
     CORE_KEY,
@@ -139,4 +140,4 @@ async def test_the_metadata_name_it(path: str) -> None:
     async with browser(service()) as client:
         told: dict[str, Any] = (await client.get(f"/.well-known/{path}")).json()
     assert told["revocation_endpoint"] == f"{ISSUER}/oauth2/revoke"
-    assert told["revocation_endpoint_auth_methods_supported"] == ["client_secret_basic", "private_key_jwt"]
+    assert told["revocation_endpoint_auth_methods_supported"] == list(AUTHENTICATION_METHODS)

@@ -119,7 +119,7 @@ async def test_an_assertion_gets_a_token(key: jose.Key, alg: str) -> None:
     "changed",
     [
         {"aud": ISSUER},
-        {"aud": ["https://other.example", ISSUER]},
+        {"aud": [TOKEN_URL, ISSUER]},
         {"exp": NOW + 300},
         {"exp": NOW + 359},  # 300 s and a leeway of 60 s
         {"exp": NOW - 59},
@@ -469,8 +469,7 @@ async def test_credentials_may_be_form_encoded() -> None:
 
 async def test_no_credentials_at_all_gets_a_challenge() -> None:
     check_error(await post(data=GRANT), "invalid_client", 401)
-    post_style = {**GRANT, "client_id": "lrm-1", "client_secret": SECRET}
-    check_error(await post(data=post_style), "invalid_client", 401)
+    check_error(await post(data={**GRANT, "client_id": "lrm-1"}), "invalid_client", 401)
 
 
 async def test_a_client_id_besides_must_be_the_same() -> None:
@@ -625,6 +624,7 @@ async def test_the_keys_and_the_metadata_can_be_read() -> None:
         assert metadata.json()["grant_types_supported"] == ["client_credentials"]
         assert metadata.json()["token_endpoint_auth_methods_supported"] == [
             "client_secret_basic",
+            "client_secret_post",
             "private_key_jwt",
         ]
         assert set(metadata.json()["token_endpoint_auth_signing_alg_values_supported"]) >= {"RS384", "ES384"}

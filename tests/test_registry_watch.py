@@ -17,9 +17,10 @@ class Seen:
         self.times = 0
         self.came = asyncio.Event()
 
-    def __call__(self) -> None:
+    def __call__(self) -> bool:
         self.times += 1
         self.came.set()
+        return True
 
     async def next(self) -> None:
         async with asyncio.timeout(WAIT):

@@ -298,7 +298,9 @@ async def test_a_guest_registers_sends_and_receives_at_once(tmp_path: Path) -> N
 
 async def test_a_guest_is_told_by_webhook_of_what_comes(tmp_path: Path) -> None:
     async with box(tmp_path) as on, receiving() as receiver:
-        guest = await registered(on, webhook_url=receiver.url)
+        mine = {"Authorization": f"Bearer {on.sandbox.registration_token}"}
+        answer = await on.client.post("/oauth2/register", json={"webhook_url": receiver.url}, headers=mine)
+        guest: Json = answer.json()
         assert guest["webhook_url"] == receiver.url
         await on.send(on.document(guest["inbox_ids"][0]))
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import FrozenInstanceError, fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,10 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
                 DeprecatedVersion("v2", 1_798_761_600.0, 1_830_297_600.0),
             ),
         ),
+        "trusted_proxies": (
+            "10.1.2.3, 2001:db8::/32,",
+            (ip_network("10.1.2.3/32"), ip_network("2001:db8::/32")),
+        ),
         "access_token_seconds": ("300", 300),
         "signing_keys_file": (__file__, Path(__file__)),
         "outside_issuer": ("https://idp.example", "https://idp.example"),
@@ -86,6 +91,8 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "must be addresses or networks like 10.4.0.0/16"),
+        ("TRUSTED_PROXIES", "proxy.example", "must be addresses or networks"),
         ("PORT", "http", "must be a whole number from 1 to 65535"),
         ("PORT", "0", "must be a whole number from 1 to 65535"),
         ("PORT", "-1", "must be a whole number"),

@@ -5,7 +5,8 @@ gateway's own tokens for calling the core. Only client credentials are granted.
     jose             reading and verifying JSON Web Tokens
     tokens           our access tokens and signing keys
     service          what the authorization server is made of
-    authentication   client_secret_basic, private_key_jwt
+    authentication   client_secret_basic, client_secret_post, private_key_jwt
+    failures         failed authentications by client and address
     server           the token endpoint's rules, on Authlib's core
     revocation       those of the revocation endpoint (RFC 7009)
     endpoints        the same over HTTP, with keys and metadata
@@ -17,6 +18,7 @@ from gateway.oauth2.client import TokenSource, client_assertion
 from gateway.oauth2.clients import Client, CoreClient
 from gateway.oauth2.endpoints import routes
 from gateway.oauth2.guard import Guard, Principal, require
+from gateway.oauth2.jose import Key, public_keys
 from gateway.oauth2.outside import OutsideKeys
 from gateway.oauth2.service import AuthorizationService
 from gateway.oauth2.tokens import SigningKeys, generate_signing_keys, load_private_key, load_signing_keys
@@ -26,6 +28,7 @@ __all__ = [
     "Client",
     "CoreClient",
     "Guard",
+    "Key",
     "OutsideKeys",
     "Principal",
     "SigningKeys",
@@ -34,6 +37,7 @@ __all__ = [
     "generate_signing_keys",
     "load_private_key",
     "load_signing_keys",
+    "public_keys",
     "require",
     "routes",
 ]

@@ -1,6 +1,6 @@
-"""How a client proves who it is at the token endpoint: `client_secret_basic` and `private_key_jwt`.
+"""How a client proves who it is at the token endpoint: `client_secret_basic`, `client_secret_post`, `private_key_jwt`.
 
-Both are functions of the form that Authlib's client authentication calls: `(query_client, request)`, giving the
+All are functions of the form that Authlib's client authentication calls: `(query_client, request)`, giving the
 client, None where the request does not use this method, or raising InvalidClientError.
 """
 
@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import orjson
 from authlib.oauth2.rfc6749.errors import InvalidClientError
+from joserfc.jwk import ECKey, RSAKey
 
 from gateway.model import JsonObject, Publisher
 from gateway.oauth2 import jose
@@ -21,6 +22,7 @@ from gateway.oauth2.clients import Client
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_LIFETIME = 300  # seconds that an assertion's exp may be ahead (SMART App Launch, private_key_jwt)
+MAX_AGE = 300  # seconds that its iat may be ago (RFC 7523, section 3)
 MAX_JTI = 256  # characters
 _ASSERTION_TYPES = ("", "jwt", "client-authentication+jwt")  # an access token is no assertion
 # one text for all, so that nobody learns which client ids exist
@@ -30,12 +32,26 @@ _NO_KEY = (
 )
 
 
+# Nobody's digest and keys. A client that does not exist is compared with them, which takes as long as with real ones.
+_NOBODY = "0" * 64
+_RSA = RSAKey.import_key(
+    {"kty": "RSA", "n": base64.urlsafe_b64encode(b"\xff" * 256).decode().rstrip("="), "e": "AQAB"}
+)
+_NOBODYS_KEYS: tuple[jose.Key, ...] = (ECKey.generate_key("P-256"), ECKey.generate_key("P-384"), _RSA)
+_DECOYS = {algorithm: key for key in _NOBODYS_KEYS for algorithm in jose.key_algorithms(key)}
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class RegisteredClient:
-    """A client with its keys imported, in the shape that Authlib asks questions of."""
+    """A client, in the shape that Authlib asks questions of. `imported` gives its keys when they are needed."""
 
     client: Client
-    keys: tuple[jose.Key, ...]
+    imported: Callable[[Client], tuple[jose.Key, ...]]
+
+    @property
+    def keys(self) -> tuple[jose.Key, ...]:
+        """The client's public keys."""
+        return self.imported(self.client)
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Every client uses the one grant."""
@@ -82,10 +98,37 @@ def client_secret_basic(query_client: QueryClient, request: Any) -> RegisteredCl
         return None
     client_id, secret = _basic_credentials(request.authorization)
     _check_client_id(request, client_id)
+    return _with_secret(query_client, client_id, secret)
+
+
+def client_secret_post(query_client: QueryClient, request: Any) -> RegisteredClient | None:
+    """client_id and client_secret in the form (RFC 6749, section 2.3.1)."""
+    form = request.payload.data
+    if "client_secret" not in form:
+        return None
+    if "client_id" not in form:
+        raise InvalidClientError("The parameter client_id is missing beside client_secret.")
+    return _with_secret(query_client, form["client_id"], form["client_secret"])
+
+
+def named_client(request: Any) -> str:
+    """Who a request says that it comes from, whatever its credentials prove; "" where it names nobody."""
+    form = request.payload.data
+    try:
+        if request.authorization:
+            return _basic_credentials(request.authorization)[0]
+        if "client_assertion" in form:
+            return jose.text(jose.parse(form["client_assertion"]).claims, "sub")
+    except (InvalidClientError, jose.InvalidTokenError):
+        return ""
+    return str(form.get("client_id", ""))
+
+
+def _with_secret(query_client: QueryClient, client_id: str, secret: str) -> RegisteredClient:
     client = query_client(client_id)
-    expected = client.secret_sha256.lower() if client else ""
+    expected = (client.secret_sha256.lower() if client else "") or _NOBODY
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    if not hmac.compare_digest(digest.encode(), expected.encode()) or client is None:
+    if not hmac.compare_digest(digest.encode(), expected.encode()) or client is None or not secret:
         raise InvalidClientError(_NO_SECRET)
     return client
 
@@ -101,6 +144,7 @@ def private_key_jwt(
         raise InvalidClientError(f"client_assertion_type must be {ASSERTION_TYPE}.")
     try:
         client, token = _verified(form.get("client_assertion", ""), query_client)
+        request.proven = True
         request.assertion = _judge(token.claims, audiences, request.now)
     except jose.InvalidTokenError as error:
         raise InvalidClientError(f"client_assertion: {error.reason}.") from error
@@ -116,19 +160,20 @@ def _verified(assertion: str, query_client: QueryClient) -> tuple[RegisteredClie
     if not client_id or client_id != jose.text(token.claims, "iss"):
         raise jose.InvalidTokenError("iss and sub must both be the client_id")
     client = query_client(client_id)
-    key = jose.find_key(token, client.keys) if client else None
-    if client is None or key is None:
-        raise InvalidClientError(_NO_KEY)
+    key = jose.find_key(token, client.keys if client else _NOBODYS_KEYS)
     try:
-        jose.verify(token, key)
+        jose.verify(token, key or _DECOYS[token.algorithm])
     except jose.InvalidTokenError as error:
         raise InvalidClientError(_NO_KEY) from error
+    if client is None or key is None:
+        raise InvalidClientError(_NO_KEY)
     return client, token
 
 
 def _judge(claims: JsonObject, audiences: tuple[str, ...], now: float) -> Assertion:
-    jose.check_audience(claims, audiences)
+    jose.check_sole_audience(claims, audiences)
     expires = jose.check_times(claims, now, jose.LEEWAY)
+    jose.check_issued(claims, now, MAX_AGE + jose.LEEWAY)
     if expires > now + MAX_LIFETIME + jose.LEEWAY:
         raise jose.InvalidTokenError(f"exp is more than {MAX_LIFETIME} seconds ahead")
     jti = jose.text(claims, "jti")

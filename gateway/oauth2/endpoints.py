@@ -1,11 +1,13 @@
 """The authorization server over HTTP: the token and the revocation endpoint, the keys and the metadata documents."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.callers import caller
 from gateway.model import JsonObject
 from gateway.oauth2 import jose
 from gateway.oauth2.clients import SCOPES
@@ -24,11 +26,8 @@ from gateway.oauth2.service import AuthorizationService
 MAX_FORM = 16_384  # bytes
 MAX_DRAIN = 1_048_576  # bytes read and thrown away, so that the client sees the answer
 MAX_PARAMETERS = 32
-OTHER_CREDENTIALS = {
-    "client_assertion",
-    "client_assertion_type",
-    "client_secret",
-}  # beside HTTP Basic: one too many
+ASSERTION = {"client_assertion", "client_assertion_type"}
+SECRET = {"client_secret"}
 FORM_TYPE = "application/x-www-form-urlencoded"
 CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is known everywhere after five minutes
 
@@ -69,7 +68,7 @@ def routes(service: AuthorizationService) -> list[Route]:
 async def token_answer(server: TokenServer, request: Request) -> Answer:
     """Read the token request and answer it. What cannot be read is `invalid_request`."""
     try:
-        form = await _form(request, "grant_type")
+        form = await _form(request, "grant_type", server.service)
     except ValueError as error:
         return refusal("invalid_request", str(error))
     return await answer(server, form, server.service.now())
@@ -78,15 +77,16 @@ async def token_answer(server: TokenServer, request: Request) -> Answer:
 async def revocation_answer(server: TokenServer, request: Request) -> Answer:
     """Read the revocation request and answer it. What cannot be read is `invalid_request`."""
     try:
-        form = await _form(request, "token")
+        form = await _form(request, "token", server.service)
     except ValueError as error:
         return refusal("invalid_request", str(error))
     return await revoke(server, form, server.service.now())
 
 
-async def _form(request: Request, needed: str) -> TokenForm:
+async def _form(request: Request, needed: str, service: AuthorizationService) -> TokenForm:
     authorizations = request.headers.getlist("authorization")
-    return read_form(request.headers.get("content-type", ""), authorizations, await _body(request), needed)
+    form = read_form(request.headers.get("content-type", ""), authorizations, await _body(request), needed)
+    return replace(form, address=caller(request.scope, service.trusted_proxies))
 
 
 def read_form(
@@ -104,8 +104,8 @@ def read_form(
         raise ValueError(f"The body is over {MAX_FORM} bytes.")
     parameters = _parameters(body)
     authorization = authorizations[0] if authorizations else ""
-    if authorization and parameters.keys() & OTHER_CREDENTIALS:
-        raise ValueError("More than one way of client authentication was used.")
+    if sum(map(bool, (authorization, parameters.keys() & ASSERTION, parameters.keys() & SECRET))) > 1:
+        raise ValueError("More than one way of client authentication was used.")  # RFC 6749, section 2.3
     if needed not in parameters:
         raise ValueError(f"The parameter {needed} is missing.")
     return TokenForm(authorization, parameters)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from heapq import heappop, heappush
 
 from gateway.errors import ErrorKind, Issue, NotAuthenticated, Refused
 from gateway.model import Publisher
@@ -12,7 +13,6 @@ from gateway.oauth2.outside import OutsideKeys
 from gateway.oauth2.tokens import SigningKeys
 
 CACHE_SIZE = 10_000  # verified tokens kept
-OUTSIDE_TYPES = ("at+jwt", "jwt", "")  # many issuers leave typ as it was before RFC 9068
 INACTIVE = "the client is unknown or suspended"
 GET_ONE = "get one from POST /oauth2/token."
 
@@ -29,10 +29,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """What a verified token says, and the principal that this means for its client as registered at last sight."""
+    """What a verified token says, and the principal that this means for its client as registered at last sight.
+
+    `key` is that by which it is revoked.
+    """
 
     scopes: frozenset[str]
-    jti: str
+    key: str
     expires: float
     client: Client
     principal: Principal
@@ -60,6 +63,7 @@ class Guard:
         self._cache_size = cache_size
         self._cache: dict[bytes, _Verified] = {}  # oldest first
         self._revoked: dict[str, float] = {}
+        self._revoked_until: list[tuple[float, str]] = []  # a heap: the next to expire is first
 
     async def authenticate(self, authorization_header: str | None, now: float, scope: str) -> Principal:
         """Who sent this header, which must bear `scope` ("" = any). `now` in POSIX seconds.
@@ -79,18 +83,21 @@ class Guard:
             principal = self._see_again(digest, known, client).principal
         if principal.publisher is not None and principal.publisher.status != "active":
             raise _invalid(INACTIVE)
-        if known.jti in self._revoked:
+        if known.key in self._revoked:
             raise _invalid("the token was revoked")
         require(principal, scope)
         return principal
 
     def revoke(self, jti: str, exp: float) -> None:
-        """Refuse a token by its jti from now on, in this process, until it expires at POSIX second `exp`."""
-        self._revoked[jti] = exp
+        """Refuse a token by its revocation key (an own token's jti) from now on, in this process, until it expires at POSIX second `exp`."""
+        if jti not in self._revoked:
+            self._revoked[jti] = exp
+            heappush(self._revoked_until, (exp, jti))
 
     def revoke_all(self, revoked: Iterable[tuple[str, float]]) -> None:
         """The same of several, as (jti, exp)."""
-        self._revoked.update(revoked)
+        for jti, exp in revoked:
+            self.revoke(jti, exp)
 
     async def _admit(self, digest: bytes, header: str, now: float) -> _Verified:
         scheme, _, token = header.partition(" ")
@@ -100,7 +107,8 @@ class Guard:
             verified = await self._verify(token.strip(" "), now)
         except jose.InvalidTokenError as error:
             raise _invalid(error.reason) from error
-        self._revoked = {jti: exp for jti, exp in self._revoked.items() if exp > now}
+        while self._revoked_until and self._revoked_until[0][0] <= now:
+            del self._revoked[heappop(self._revoked_until)[1]]
         self._cache.pop(digest, None)
         if len(self._cache) >= self._cache_size:
             del self._cache[next(iter(self._cache))]
@@ -113,7 +121,7 @@ class Guard:
         if issuer == self._issuer:
             client_id = tokens.verified_client(token, self._keys)
         elif self._outside is not None and issuer == self._outside.issuer:
-            client_id = await _verify_outside(token, self._outside, now)
+            client_id = await self._outside.verified_client(token, now)
         else:
             raise jose.InvalidTokenError("the issuer is not known")
         jose.check_audience(token.claims, (self._issuer,))
@@ -122,7 +130,8 @@ class Guard:
         if client is None or (isinstance(client, CoreClient) and issuer != self._issuer):
             raise jose.InvalidTokenError(INACTIVE)
         scopes = frozenset(jose.text(token.claims, "scope").split())
-        return _Verified(scopes, jose.text(token.claims, "jti"), expires, client, _principal(client, scopes))
+        key = tokens.revocation_key(token, self._issuer)
+        return _Verified(scopes, key, expires, client, _principal(client, scopes))
 
     def _see_again(self, digest: bytes, known: _Verified, client: Client | None) -> _Verified:
         # the registration was read anew since: its scopes count, and an outside token still is no token of the core
@@ -137,17 +146,6 @@ def require(principal: Principal, scope: str) -> None:
     """Raise Refused with FORBIDDEN (403) unless the principal may do what the scope names ("" = anything)."""
     if scope and scope not in principal.scopes:
         raise _insufficient(scope)
-
-
-async def _verify_outside(token: jose.Unverified, outside: OutsideKeys, now: float) -> str:
-    if token.type not in OUTSIDE_TYPES:
-        raise jose.InvalidTokenError("not an access token")
-    key = await outside.find(token, now)
-    if key is None:
-        raise jose.InvalidTokenError(tokens.UNKNOWN_KEY)
-    jose.verify(token, key)
-    named = (jose.text(token.claims, claim) for claim in ("client_id", "azp", "sub"))
-    return next((client_id for client_id in named if client_id), "")
 
 
 def _principal(client: Client, scopes: frozenset[str]) -> Principal:

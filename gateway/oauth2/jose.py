@@ -7,7 +7,7 @@ with a key that fits its algorithm. `none` and the HMAC algorithms are in no lis
 import base64
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ LEEWAY = 60  # seconds by which two clocks may differ
 MAX_TOKEN = 16_384  # characters
 MAX_HEADER = 512  # characters; joserfc's own bound, which also bounds the depth of what its parser meets
 MIN_RSA_BITS = 2_048  # NIST SP 800-131A
+MAX_RSA_BITS = 8_192  # beyond, a verification takes seconds
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _CURVE_ALGORITHM = {"P-256": "ES256", "P-384": "ES384"}
 _RSA_ALGORITHMS = ("RS256", "RS384", "PS256")
@@ -107,6 +108,24 @@ def check_audience(claims: JsonObject, audiences: Iterable[str]) -> None:
         raise InvalidTokenError("the claim aud does not name this server")
 
 
+def check_sole_audience(claims: JsonObject, audiences: Collection[str]) -> None:
+    """Raises InvalidTokenError unless every member of `aud`, a string or a list, is one of ours.
+
+    An assertion that names another server too could be used by that server here (RFC 7523, section 3).
+    """
+    named = claims.get("aud")
+    listed = named if isinstance(named, list) else [named]
+    if not listed or not all(member in audiences for member in listed):
+        raise InvalidTokenError("the claim aud must name this server and no other")
+
+
+def check_issued(claims: JsonObject, now: float, most: float) -> None:
+    """Raises InvalidTokenError where `iat` is there and more than `most` seconds ago."""
+    issued = number(claims, "iat")
+    if issued is not None and issued < now - most:
+        raise InvalidTokenError("the claim iat is too long ago")
+
+
 def number(claims: JsonObject, name: str) -> float | None:
     """A NumericDate claim, None where absent. Raises InvalidTokenError where it is no finite number."""
     value = claims.get(name)
@@ -147,8 +166,10 @@ def import_key(jwk: Any) -> Key:
     kind = kinds.get(jwk.get("kty")) if isinstance(jwk, dict) and isinstance(jwk.get("kty"), str) else None
     if kind is None:
         raise ValueError("not a JWK of kty EC or RSA")
-    if kind is RSAKey and int.from_bytes(_decode(str(jwk.get("n", "")))).bit_length() < MIN_RSA_BITS:
-        raise ValueError("an RSA key of less than 2048 bits")
+    if kind is RSAKey:
+        bits = int.from_bytes(_decode(str(jwk.get("n", "")))).bit_length()
+        if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+            raise ValueError(f"an RSA key of less than {MIN_RSA_BITS} bits, or of more than {MAX_RSA_BITS}")
     try:
         key = kind.import_key(jwk)
         key.ensure_kid()

@@ -7,7 +7,10 @@ import orjson
 
 from gateway.errors import ErrorKind, Issue, Unavailable
 from gateway.oauth2 import jose
+from gateway.oauth2.tokens import TYPE, UNKNOWN_KEY
 
+NEEDED = ("sub", "client_id", "jti")  # beside iss, aud, exp and iat (RFC 9068, section 2.2)
+MAX_LIFETIME = 3_600  # seconds that a token may live: a longer one outlives what its client may do
 TIMEOUT = 5.0  # seconds for a fetch
 MAX_BODY = 262_144  # bytes of a JWK Set
 
@@ -36,6 +39,28 @@ class OutsideKeys:
         self._tried_at = float("-inf")
         self._fetched_at = float("-inf")
         self._fetching = asyncio.Lock()
+
+    async def verified_client(self, token: jose.Unverified, now: float) -> str:
+        """The client_id of an access token that the issuer signed. Raises InvalidTokenError and Unavailable.
+
+        Only tokens of RFC 9068 are taken. A person's ID token has another `typ`, and its `sub` is a person: neither `sub` nor
+        `azp` ever stands for the client. Audience and times are not looked at, but for how long the token lives.
+        """
+        if token.type != TYPE:
+            raise jose.InvalidTokenError(f"not an access token of typ {TYPE} (RFC 9068)")
+        key = await self.find(token, now)
+        if key is None:
+            raise jose.InvalidTokenError(UNKNOWN_KEY)
+        jose.verify(token, key)
+        for claim in NEEDED:
+            if not jose.text(token.claims, claim):
+                raise jose.InvalidTokenError(f"the claim {claim} is missing (RFC 9068)")
+        issued, expires = jose.number(token.claims, "iat"), jose.number(token.claims, "exp")
+        if issued is None or expires is None:
+            raise jose.InvalidTokenError("the claims iat and exp are needed (RFC 9068)")
+        if max(expires - issued, expires - now) > MAX_LIFETIME + jose.LEEWAY:
+            raise jose.InvalidTokenError(f"the token lives longer than {MAX_LIFETIME} seconds")
+        return jose.text(token.claims, "client_id")
 
     async def find(self, token: jose.Unverified, now: float) -> jose.Key | None:
         """The key that fits the token, None where the issuer has no such key.

@@ -1,6 +1,6 @@
 """The revocation endpoint's rules (RFC 7009): a client hands back an access token of its own before it expires."""
 
-from authlib.oauth2.rfc6749.errors import InvalidClientError
+from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from gateway.errors import Unavailable
 from gateway.oauth2 import jose, tokens
@@ -29,7 +29,7 @@ async def revoke(server: TokenServer, form: TokenForm, now: float) -> Answer:
     request = TokenRequest(form, now)
     try:
         client = server.authenticate_client(request, AUTHENTICATION_METHODS, "revocation")
-    except InvalidClientError as error:
+    except OAuth2Error as error:
         return server.handle_error_response(request, error)
     used_before = await consume(server, request)
     if used_before is not None:
@@ -40,19 +40,30 @@ async def revoke(server: TokenServer, form: TokenForm, now: float) -> Answer:
 async def _revoke(service: AuthorizationService, client_id: str, raw: str, now: float) -> Answer:
     try:
         token = jose.parse(raw)
-        owner = tokens.verified_client(token, service.keys)
+        owner = await _owner(service, token, now)
         expires = jose.check_times(token.claims, now)
-        jti = jose.text(token.claims, "jti")
+        key = tokens.revocation_key(token, service.issuer)
     except jose.InvalidTokenError:
         return DONE
-    if not jti:
+    except Unavailable as error:
+        return later(
+            "The token's issuer cannot be reached now: the token is still good. Ask again later.", error
+        )
+    if not key:
         return DONE
     if owner != client_id:
         return refusal("invalid_grant", "The token was issued to another client.")
     try:
-        await service.revoke(jti, expires)
+        await service.revoke(key, expires)
     except Unavailable as error:
         return later(
             "The revocation cannot be recorded now: the token is still good. Ask again later.", error
         )
     return DONE
+
+
+async def _owner(service: AuthorizationService, token: jose.Unverified, now: float) -> str:
+    """The client_id that the token was issued to, by the gateway or the outside issuer. Raises InvalidTokenError."""
+    if service.outside is not None and token.claims.get("iss") == service.outside.issuer:
+        return await service.outside.verified_client(token, now)
+    return tokens.verified_client(token, service.keys)

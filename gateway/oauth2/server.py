@@ -5,6 +5,7 @@ Authlib is synchronous and asks no store: an accepted assertion is noted on the 
 `jti` before the answer leaves.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,23 +24,32 @@ from gateway.oauth2.authentication import (
     KeyCache,
     RegisteredClient,
     client_secret_basic,
+    client_secret_post,
+    named_client,
     private_key_jwt,
 )
 from gateway.oauth2.clients import allowed_scopes, is_active
 from gateway.oauth2.service import AuthorizationService
+from gateway.observability import TOKEN_FAILURES, log
 
 GRANT_TYPE = "client_credentials"
-AUTHENTICATION_METHODS = ("client_secret_basic", "private_key_jwt")
+AUTHENTICATION_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 RETRY_AFTER = 5  # seconds
+SHOWN = (
+    16  # characters of a client id that nobody has, in the log: somebody may have put a secret in its place
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenForm:
-    """A token request (RFC 6749, section 4.4.2). `authorization` is the header's value, "" where absent."""
+    """A token request (RFC 6749, section 4.4.2). `authorization` is the header's value, "" where absent; `address` is
+    the caller's.
+    """
 
     authorization: str
     parameters: Mapping[str, str]
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +87,18 @@ async def consume(server: "TokenServer", request: "TokenRequest") -> Answer | No
     return None
 
 
+class TooManyFailuresError(OAuth2Error):  # type: ignore[misc] # Authlib has no types
+    """Too many authentications of this client from this address failed. `wait` = seconds until the next may be tried."""
+
+    error = "temporarily_unavailable"
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(
+            "Too many attempts of this client failed from this address. Mend its credentials, and wait."
+        )
+        self.wait = math.ceil(wait)
+
+
 def later(description: str, outage: Unavailable) -> Answer:
     """What is to be asked again later."""
     told = refusal("temporarily_unavailable", description, 503)
@@ -91,8 +113,12 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
         super().__init__("POST", "https://gateway.invalid/oauth2/token")
         self.payload = BasicOAuth2Payload(form.parameters)
         self.authorization = form.authorization
+        self.address = form.address
         self.now = now
         self.assertion: Assertion | None = None
+        self.proven = (
+            False  # whether an assertion's signature is the client's own, be its claims right or wrong
+        )
 
 
 class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc] # Authlib has no types
@@ -121,13 +147,14 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib has no t
         self.service = service
         self._keys = KeyCache()
         self.register_client_auth_method("client_secret_basic", client_secret_basic)
+        self.register_client_auth_method("client_secret_post", client_secret_post)
         self.register_client_auth_method("private_key_jwt", partial(private_key_jwt, service.audiences))
         self.register_grant(ClientCredentials)
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
         """The registered client, None where unknown or suspended: neither is told apart."""
         client = self.service.find_client(client_id)
-        return RegisteredClient(client, self._keys.of(client)) if client and is_active(client) else None
+        return RegisteredClient(client, self._keys.of) if client and is_active(client) else None
 
     def issue(self, request: TokenRequest) -> JsonObject:
         """The token answer (RFC 6749, section 5.1)."""
@@ -154,12 +181,47 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib has no t
     def authenticate_client(
         self, request: TokenRequest, methods: tuple[str, ...], endpoint: str = "token"
     ) -> Any:
-        """The client behind the request's credentials. Raises InvalidClientError."""
-        if not request.authorization and not _has_assertion(request):
+        """The client behind the request's credentials. Raises InvalidClientError and TooManyFailuresError.
+
+        After too many failures of a client from one address, its secrets are not looked at until it has waited: else the
+        right one could still be guessed. An assertion is, for nobody guesses a signature, and a publisher that signs is
+        never locked out by others who come from its address.
+        """
+        if not request.authorization and not _has_assertion(request) and not _has_secret(request):
             raise InvalidClientError(
-                "Authenticate with HTTP Basic (client_secret_basic) or a client_assertion."
+                "Authenticate with HTTP Basic (client_secret_basic), client_id and client_secret, or a client_assertion."
             )
-        return super().authenticate_client(request, methods, endpoint)
+        client_id = named_client(request)
+        wait = self.service.failures.wait(client_id, request.address, request.now)
+        if wait and not _has_assertion(request):
+            raise self._blocked(client_id, wait)
+        try:
+            return super().authenticate_client(request, methods, endpoint)
+        except InvalidClientError as error:
+            if wait and not request.proven:
+                raise self._blocked(client_id, wait) from error
+            self._failed(client_id, request)
+            raise
+
+    def _blocked(self, client_id: str, wait: float) -> TooManyFailuresError:
+        TOKEN_FAILURES.labels(self._known(client_id), "blocked").inc()
+        return TooManyFailuresError(wait)
+
+    def _failed(self, client_id: str, request: TokenRequest) -> None:
+        """Count and log a failed authentication. Further ones of a pair that has to wait are counted only."""
+        failures, address = self.service.failures, request.address
+        known = self._known(client_id)
+        TOKEN_FAILURES.labels(known, "refused").inc()
+        shown = known or client_id[:SHOWN]
+        log.warning("client_authentication_failed", client=shown, address=address)
+        if client_id and not request.proven:  # a wrong claim in what the client itself signed is no guess
+            failures.add(client_id, address, request.now)
+            if failures.wait(client_id, address, request.now):
+                log.warning("client_authentication_blocked", client=shown, address=address)
+
+    def _known(self, client_id: str) -> str:
+        """The client id, "" where no client has it: what strangers send must not become labels of a metric."""
+        return client_id if self.service.find_client(client_id) else ""
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Nobody listens."""
@@ -169,10 +231,19 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib has no t
         return Answer(status, body, headers)
 
     def handle_error_response(self, request: TokenRequest, error: OAuth2Error) -> Answer:
-        """401 where the client might authenticate by the Authorization header, 400 for all else (section 5.2)."""
+        """401 where the client might authenticate by the Authorization header, 400 for all else (section 5.2), and 429
+        with Retry-After where it has failed too often.
+        """
+        if isinstance(error, TooManyFailuresError):
+            told = refusal(error.error, error.description, 429)
+            return Answer(429, told.body, {**NO_STORE, "Retry-After": str(error.wait)})
         is_challenge = isinstance(error, InvalidClientError) and not _has_assertion(request)
         description = error.description or f"Only grant_type={GRANT_TYPE} is served."
         return refusal(error.error, description, 401 if is_challenge else 400)
+
+
+def _has_secret(request: TokenRequest) -> bool:
+    return "client_secret" in request.payload.data
 
 
 def _has_assertion(request: TokenRequest) -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from hashlib import sha256
 
 import orjson
 from joserfc import jwt
@@ -98,6 +99,16 @@ def verified_client(token: jose.Unverified, keys: SigningKeys) -> str:
         raise jose.InvalidTokenError(UNKNOWN_KEY)
     jose.verify(token, key)
     return jose.text(token.claims, "client_id")
+
+
+def revocation_key(token: jose.Unverified, issuer: str) -> str:
+    """What a token is revoked by: the jti of one that `issuer`, the gateway itself, issued; of another issuer's a digest
+    that no jti of ours can be equal to. "" where it has no jti.
+    """
+    jti = jose.text(token.claims, "jti")
+    if not jti or token.claims.get("iss") == issuer:
+        return jti
+    return sha256(orjson.dumps([token.claims.get("iss"), jti])).hexdigest()
 
 
 def _listed(document: bytes | str) -> list[JsonObject]:

@@ -18,6 +18,7 @@ SCOPES = ("message.send", "message.read", "inbox.read")
 MESSAGE_TYPES = frozenset(name for keys in schemas.ALL_ROOT_KEYS.values() for name in keys.values())
 CURVES = ("P-256", "P-384")
 MIN_RSA_BITS = 2_048  # NIST SP 800-131A
+MAX_RSA_BITS = 8_192  # a longer one costs seconds of processor time a token request
 PUBLISHER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")  # needs no encoding in HTTP Basic (RFC 6749, section 2.3.1)
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
@@ -66,9 +67,12 @@ def _flag(value: Any) -> Problems:
         yield "", "must be true or false"
 
 
-def _count(value: Any) -> Problems:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        yield "", "must be a whole number of 1 or more"
+def _count(most: int) -> Check:
+    def check(value: Any) -> Problems:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            yield "", f"must be a whole number of 1 or more, and at most {most}"
+
+    return check
 
 
 def _share(value: Any) -> Problems:
@@ -113,6 +117,8 @@ def _public_key(jwk: Any) -> str:
         modulus = base64_to_int(jwk["n"]) if jwk["kty"] == "RSA" else None
         if modulus is not None and modulus.bit_length() < MIN_RSA_BITS:
             return f"has {modulus.bit_length()} bits; RSA keys need {MIN_RSA_BITS} or more"
+        if modulus is not None and modulus.bit_length() > MAX_RSA_BITS:
+            return f"has {modulus.bit_length()} bits; RSA keys may have {MAX_RSA_BITS} at most"
         key = ECKey.import_key(jwk) if modulus is None else RSAKey.import_key(jwk)
     except (JoseError, ValueError, TypeError, KeyError):
         return "is a JWK that cannot be read"
@@ -154,11 +160,11 @@ FIELDS: dict[str, Field] = {
     "webhook": Field(lambda _value: iter(()), None),
 }
 LIMITS: dict[str, Field] = {
-    "per_second": Field(_count, Limits().per_second),
-    "per_minute": Field(_count, Limits().per_minute),
-    "per_day": Field(_count, Limits().per_day),
-    "in_flight": Field(_count, Limits().in_flight),
-    "max_body": Field(_count, Limits().max_body),
+    "per_second": Field(_count(1_000_000), Limits().per_second),
+    "per_minute": Field(_count(60_000_000), Limits().per_minute),
+    "per_day": Field(_count(10_000_000_000), Limits().per_day),
+    "in_flight": Field(_count(100_000), Limits().in_flight),
+    "max_body": Field(_count(33_554_432), Limits().max_body),
     "reserve": Field(_share, Limits().reserve),
 }
 CERTIFICATION: dict[str, Field] = {

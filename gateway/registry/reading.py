@@ -2,22 +2,26 @@
 
 import datetime as dt
 import difflib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from gateway.addresses import private_problem
 from gateway.errors import ConfigurationError
 from gateway.model import Certification, JsonObject, Limits, Publisher
 from gateway.registry.fields import CERTIFICATION, FIELDS, LIMITS, WEBHOOK, Field, key_set, with_defaults
 from gateway.registry.ids import may_be_health
+from gateway.registry.reserved import claim_problems
 from gateway.registry.snapshot import Registry
 from gateway.registry.toml_file import TomlFile, read_toml
 
 TABLES = {"limits": LIMITS, "certification": CERTIFICATION, "webhook": WEBHOOK}
 DAY = 86_400  # seconds
+MAX_JWKS_FILE = 262_144  # bytes
+RESERVED_IN = ("id", "secret_sha256", "sends_for", "inbox_for")  # the keys that `reserved` knows about
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,12 @@ def load(
     exclusive_senders: bool = True,
     core_recipients: tuple[str, ...] = (),
     private_webhooks: bool = False,
+    core_client_id: str = "",
 ) -> Registry:
     """The registry of a folder: one registration in each `*.toml`. See `Registry` for the two arguments after it.
 
-    With `private_webhooks` a webhook may be http, and at an address that is none of the public Internet.
+    With `private_webhooks` a webhook may be http, and at an address that is none of the public Internet. No publisher may
+    have the client id of the core.
     Raises ConfigurationError with one line, `file:line: …`, for each thing that is wrong in any of the files.
     """
     paths = sorted(directory.glob("*.toml"))
@@ -51,6 +57,7 @@ def load(
         except ConfigurationError as error:
             problems.append(str(error))
     problems += _conflicts(registrations, exclusive_senders)
+    problems += _clients_of_the_core(registrations, core_client_id)
     problems += [] if private_webhooks else _private_webhooks(registrations)
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -87,6 +94,9 @@ def _problems(file: TomlFile) -> Iterator[str]:
             yield from _check(file, fields, values[name], f"{name}.") if name in values else ()
         else:
             yield f"{file.at(name)}: {name} must be a table"
+    for key in RESERVED_IN:
+        for value, problem in claim_problems(key, _texts(values.get(key))):
+            yield f"{file.at(key, value)}: {key}: {problem}"
     if not any(values.get(name) for name in ("secret_sha256", "jwks", "jwks_file")):
         yield f"{file.at('client_id')}: the client cannot authenticate; give secret_sha256, jwks or jwks_file"
     if "jwks" in values and "jwks_file" in values:
@@ -123,12 +133,31 @@ def _keys(file: TomlFile) -> tuple[JsonObject | None, list[str]]:
         return file.values.get("jwks"), []
     path = file.path.parent / name
     try:
-        jwks: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is not JSON in UTF-8"
-        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        jwks: Any = orjson.loads(_key_file(path))  # bounded in depth, unlike json
+    except OSError as error:
+        return None, [f"{file.at('jwks_file')}: {path} cannot be read: {error.strerror}"]
+    except ValueError as error:
+        line = f" (line {error.lineno})" if isinstance(error, orjson.JSONDecodeError) else ""
+        cause = "it is not JSON in UTF-8" if line else str(error)
         return None, [f"{file.at('jwks_file')}: {path} cannot be read: {cause}{line}"]
     return jwks, [f"{file.at('jwks_file')}: {path}: {problem}" for _item, problem in key_set(jwks)]
+
+
+def _key_file(path: Path) -> bytes:
+    """The content of a JWK Set's file. Raises OSError, and ValueError where it is no JWK Set whatever it holds."""
+    if path.exists() and not path.is_file():  # a named pipe would never end
+        raise ValueError("it is not a file")
+    with path.open("rb") as opened:
+        content = opened.read(MAX_JWKS_FILE + 1)
+    if len(content) > MAX_JWKS_FILE:
+        raise ValueError(f"it is over {MAX_JWKS_FILE} bytes")
+    return content
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a registration's value, be it one or a list."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(item for item in listed if isinstance(item, str))
 
 
 def _conflicts(registrations: list[Registration], exclusive_senders: bool) -> Iterator[str]:
@@ -142,6 +171,12 @@ def _conflicts(registrations: list[Registration], exclusive_senders: bool) -> It
                 if other is not registration:
                     here, there = registration.file.at(key, value), other.file.at(key, value)
                     yield f"{here}: {key}: {value!r} is taken by {other.publisher.id} ({there})"
+
+
+def _clients_of_the_core(registrations: list[Registration], core_client_id: str) -> Iterator[str]:
+    for one in registrations:
+        if core_client_id and one.publisher.client_id == core_client_id:
+            yield f"{one.file.at('client_id')}: client_id: {core_client_id!r} is the core's (GATEWAY_CORE_CLIENT_ID)"
 
 
 def _private_webhooks(registrations: list[Registration]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from gateway.hub import HUB_ID
 from gateway.model import Publisher
 from gateway.registry.ids import Ids
 
@@ -58,9 +59,9 @@ class Registry:
         return self._by_client_id.get(client_id)
 
     def sender_allowed(self, publisher: Publisher, sender_id: str) -> bool:
-        """Whether the publisher may send for this id."""
+        """Whether the publisher may send for this id. Nobody may for the Hub's own, whatever a pattern covers."""
         ids = self._senders.get(publisher.id)
-        return ids is not None and ids.owner(sender_id) == publisher.id
+        return ids is not None and sender_id != HUB_ID and ids.owner(sender_id) == publisher.id
 
     def recipient_publisher(self, actor_id: str) -> Publisher | None:
         """The publisher whose inbox receives for this id; exact beats pattern, longer pattern beats shorter.
@@ -75,10 +76,14 @@ class Registry:
 
 
 class RegistryHolder:
-    """The current snapshot, and the way to the next. Readers take `current` once for each message."""
+    """The current snapshot, and the way to the next. Readers take `current` once for each message.
+
+    `findings` says what was wrong with the files at the last reading; empty where `current` is what they say.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self.current = registry
+        self.findings: list[str] = []
 
     def reload(self, load: Callable[[], Registry]) -> None:
         """Swap in what `load` reads. Raises its ConfigurationError, which says why not; the old snapshot then stays."""

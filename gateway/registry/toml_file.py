@@ -12,6 +12,7 @@ _HEADER = re.compile(r"\s*\[{1,2}\s*([\w.\s-]+?)\s*\]{1,2}")
 _KEY = re.compile(r"\s*([\w.\s\"'-]+?)\s*=")
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)")
 _AT_END = " (at end of document)"
+_ENDLESS_NUMBER = re.compile(r"[0-9_]{4300}")  # more digits than Python turns into an int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,11 @@ def read_toml(path: Path) -> TomlFile:
         raise ConfigurationError(f"{path}:{line}: not UTF-8") from error
     except RecursionError:
         raise ConfigurationError(f"{path}:1: nested too deeply") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # beside TOMLDecodeError, Python's own of a number with thousands of digits
         said = str(error)
+        if endless := _ENDLESS_NUMBER.search(text):
+            line = text.count("\n", 0, endless.start()) + 1
+            raise ConfigurationError(f"{path}:{line}: a number has too many digits") from None
         at = _AT_LINE.search(said)
         line = int(at[1]) if at else max(len(text.splitlines()), 1)
         raise ConfigurationError(

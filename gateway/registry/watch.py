@@ -8,26 +8,35 @@ from pathlib import Path
 
 LOOK_SECONDS = 10.0
 Fingerprint = tuple[tuple[str, int, int], ...]
+Read = Callable[[], bool]  # reads the folder anew, and says whether that succeeded
 
 
 def fingerprint(directory: Path) -> Fingerprint:
     """Names, sizes and times of change of what is in a folder; nothing where it cannot be read."""
     try:
-        found = [(path.name, path.stat()) for path in directory.iterdir()]
+        return tuple(sorted(_facts(path) for path in directory.iterdir()))
     except OSError:  # it is replaced just now, or gone
         return ()
-    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
+
+
+def _facts(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # a link that leads nowhere must not hide what becomes of the other files
+        return path.name, -1, -1
+    return path.name, stat.st_size, stat.st_mtime_ns
 
 
 @asynccontextmanager
 async def watched(
-    directory: Path, known: Fingerprint, changed: Callable[[], None], every: float = LOOK_SECONDS
+    directory: Path, known: Fingerprint, read: Read, every: float = LOOK_SECONDS
 ) -> AsyncIterator[None]:
-    """Call `changed` once for each change of the folder that is seen, looking every so many seconds, while the block runs.
+    """Call `read` for each change of the folder that is seen, looking every so many seconds, while the block runs.
 
-    `known` is how the folder was when it was read.
+    `known` is how the folder was when it was read. A reading that failed is repeated at each look until one succeeds:
+    what was in its way (no file descriptor left, a file that was half written) may be gone. `read` raises nothing.
     """
-    watching = asyncio.create_task(_watch(directory, known, changed, every))
+    watching = asyncio.create_task(_watch(directory, known, read, every))
     try:
         yield
     finally:
@@ -36,10 +45,11 @@ async def watched(
             await watching
 
 
-async def _watch(directory: Path, known: Fingerprint, changed: Callable[[], None], every: float) -> None:
+async def _watch(directory: Path, known: Fingerprint, read: Read, every: float) -> None:
+    succeeded = True
     while True:
         await asyncio.sleep(every)
         found = fingerprint(directory)
-        if found != known:
+        if found != known or not succeeded:
             known = found
-            changed()
+            succeeded = read()

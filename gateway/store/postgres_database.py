@@ -4,25 +4,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.settings import mask
 from gateway.store.batches import unavailable
+from gateway.store.postgres_sessions import CONNECT_SECONDS, require_sessions
 
 SCHEMES = ("postgresql://", "postgres://")
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATION_LOCK = 7_213_480_115_094  # the advisory lock of those who migrate; any number that nobody else uses
 OLDEST_SERVER = 15
-CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0  # after that a server counts as lost
 ATTEMPTS = 3  # of a transaction that another one stood in the way of
 WRITERS = 4  # connections: urgent arrivals, the other arrivals, marks, claims
 READERS = 4  # connections for everything else
+NAME = {
+    "application_name": "gateway"
+}  # the one parameter that is sent when connecting: a pooler drops or refuses others
 SESSION = {
-    "application_name": "gateway",
     "synchronous_commit": "on",  # a commit returns when it is on disk: a receipt survives a power cut
     # Every statement has its index; a plan made while a table was small must not read all of it when it has grown. Where
     # another index could serve too, and worse, it is written so that it cannot: `IS NOT DISTINCT FROM` uses none,
@@ -56,11 +58,11 @@ def _decode(data: bytes) -> str:
 def database_error(error: Exception) -> Exception:
     """A failure of the server or of the way to it as Unavailable, any other error without what it quotes.
 
-    PostgreSQL's own text may quote values, so that only the condition's name is told.
+    PostgreSQL's own text may quote values, so that only the condition's name and SQLSTATE are told.
     """
     if isinstance(error, GatewayError):
         return error
-    cause = type(error).__name__
+    cause = condition(error)
     if isinstance(error, _OUTAGES) and not isinstance(
         error, ValueError
     ):  # a value that asyncpg cannot encode
@@ -68,6 +70,18 @@ def database_error(error: Exception) -> Exception:
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         return RuntimeError(f"PostgreSQL cannot take a statement: {cause}.")
     return error
+
+
+def tell(error: Exception) -> NoReturn:
+    """Raise what a failure means for a caller, from the failure itself: the log names that one."""
+    told = database_error(error)
+    raise told from (None if told is error else error)
+
+
+def condition(error: BaseException) -> str:
+    """The class of an error and its SQLSTATE, where PostgreSQL gave one."""
+    sqlstate = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__} (SQLSTATE {sqlstate})" if sqlstate else type(error).__name__
 
 
 _RACES = (
@@ -112,9 +126,9 @@ class Connections:
                     self._give_back(connection)
             except _RACES as race:
                 if attempt == ATTEMPTS:
-                    raise database_error(race) from None
+                    tell(race)
             except Exception as error:  # noqa: BLE001 - told as what it means
-                raise database_error(error) from None
+                tell(error)
         raise AssertionError
 
     def _give_back(self, connection: Any) -> None:
@@ -174,6 +188,7 @@ class Postgres:
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.execute("; ".join(f"SET {name} = {value}" for name, value in SESSION.items()))
     await connection.set_type_codec(
         "text", schema="pg_catalog", format="binary", encoder=_encode, decoder=_decode
     )
@@ -188,7 +203,7 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
         url,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_SECONDS,
-        server_settings=SESSION,
+        server_settings=NAME,
     )
     await _prepare(connection)
     return connection
@@ -200,6 +215,7 @@ async def open_postgres(url: str, migrations: Path = MIGRATIONS) -> Postgres:
     Raises ConfigurationError where that cannot be done.
     """
     try:
+        await require_sessions(url)
         connection = await _connect(url)
         try:
             if connection.get_server_version().major < OLDEST_SERVER:
@@ -212,7 +228,7 @@ async def open_postgres(url: str, migrations: Path = MIGRATIONS) -> Postgres:
             await connection.close()
         return Postgres(url, await _connections(url, WRITERS), await _connections(url, READERS), str(schema))
     except (*_OUTAGES, asyncpg.PostgresError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or type(error).__name__
+        cause = getattr(error, "strerror", None) or condition(error)
         raise ConfigurationError(f"{mask(url)}: the database cannot be used: {cause}.") from None
 
 
@@ -224,7 +240,7 @@ async def _connections(url: str, size: int) -> Connections:
         max_inactive_connection_lifetime=0,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_SECONDS,
-        server_settings=SESSION,
+        server_settings=NAME,
         init=_prepare,
         reset=_keep,
     )

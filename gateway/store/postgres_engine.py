@@ -20,7 +20,7 @@ from gateway.store.memory import Backlog, InboxWaiters
 from gateway.store.postgres_arrivals import Incoming
 from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_calls import Calls
-from gateway.store.postgres_database import Connection, Postgres, database_error
+from gateway.store.postgres_database import Connection, Postgres, condition, tell
 from gateway.store.postgres_lanes import Claim, Held, Mark, Marked, Turns
 
 LEASE = 15.0  # seconds until others take over what a dead replica had under way
@@ -72,7 +72,7 @@ class PostgresEngine:
             listener, _ = await self._calls.listener()
             await self.backlog.count(partial(postgres_reads.waiting, listener))
         except Exception as error:  # noqa: BLE001 - told as what it means
-            raise database_error(error) from None
+            tell(error)
         self._keeper = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
@@ -264,7 +264,7 @@ class PostgresEngine:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - it is tried again for as long as the store is open
-                log.warning("store_listener_lost", cause=type(database_error(error)).__name__)
+                log.warning("store_listener_lost", cause=condition(error))
                 self._calls.hang_up()
                 await asyncio.sleep(AGAIN_SECONDS)
             else:

@@ -6,11 +6,13 @@ GET    /sandbox/scenarios              the table of scenarios
 GET    /sandbox/clock                  {"now", "posix", "offset", "frozen"}
 POST   /sandbox/clock                  {"advance": seconds} | {"set": instant or POSIX seconds} | {"reset": true}, and {"frozen": bool}
 POST   /sandbox/reset                  everything anew, with the same credentials; {"seed": 7} if wanted
-POST   /oauth2/register                dynamic client registration (RFC 7591)
+POST   /oauth2/register                dynamic client registration (RFC 7591); with `registration_token` of sandbox.json as initial
+                                       access token (section 3) a webhook may be on this machine
 GET    /oauth2/register/{client_id}    the registration (RFC 7592); DELETE takes it away
 """
 
 import math
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -119,7 +121,12 @@ async def register(sandbox: Sandbox, request: Request) -> Response:
     """`POST /oauth2/register`: 201 with the client information (RFC 7591, section 3.2.1), or 400 with its error."""
     try:
         wish = await read_json(request)
-        guest = make_guest(wish, sandbox.guests.next_number(), sandbox.clock())
+        private = is_developer(sandbox, request)
+        guest = make_guest(wish, sandbox.guests.next_number(), sandbox.clock(), private_webhook=private)
+        for ended in sandbox.guests.ended():
+            sandbox.dismiss(ended)
+        if wait := sandbox.guests.wait():
+            return too_many(wait)
         sandbox.admit(guest)
     except RegistrationError as error:
         return refusal(error.error, str(error))
@@ -129,6 +136,13 @@ async def register(sandbox: Sandbox, request: Request) -> Response:
         return refusal("invalid_client_metadata", "The registry does not take this registration.")
     sandbox.guests.add(guest)
     return JSONResponse(information(sandbox, guest), 201, NO_STORE)
+
+
+def is_developer(sandbox: Sandbox, request: Request) -> bool:
+    """Whether the initial access token is that of sandbox.json, which only the sandbox's owner can read."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    right = sandbox.registration_token.encode()
+    return scheme.lower() == "bearer" and secrets.compare_digest(token.strip().encode(), right)
 
 
 async def read_registration(sandbox: Sandbox, request: Request) -> Response:
@@ -162,6 +176,15 @@ def information(sandbox: Sandbox, guest: Guest) -> JsonObject:
 def refusal(error: str, description: str) -> Response:
     """A registration error (RFC 7591, section 3.2.2)."""
     return JSONResponse({"error": error, "error_description": description}, 400, NO_STORE)
+
+
+def too_many(wait: float) -> Response:
+    """429: the sandbox has as many guests as it may have, and all of them have called lately."""
+    error = {
+        "error": "temporarily_unavailable",
+        "error_description": "Too many guests. Delete one, or reset.",
+    }
+    return JSONResponse(error, 429, {**NO_STORE, "Retry-After": str(math.ceil(wait))})
 
 
 def not_yours() -> Response:

@@ -18,6 +18,7 @@ from gateway.errors import ErrorKind, GatewayError, Issue, Refused
 from gateway.headers import header
 from gateway.model import Publisher
 from publishers.sandbox.control import REGISTER, routes
+from publishers.sandbox.local import foreign
 from publishers.sandbox.plant import Sandbox
 from publishers.sandbox.scenarios import BY_NAME, HEADER, SCENARIOS, Scenario
 
@@ -38,7 +39,11 @@ class Front:
         """Answer the sandbox's own routes, and hand everything else on."""
         path = scope.get("path", "")
         if any(path == mine or path.startswith(f"{mine}/") for mine in OWN):
-            return await self._own(scope, receive, send)
+            reason = foreign(scope)
+            own = self._edged(refusing(_not_from_here(reason))) if reason else self._own
+            return await own(scope, receive, send)
+        if len(self.sandbox.guests) and (publisher := self._publisher(scope)):
+            self.sandbox.guests.seen(publisher.client_id)
         if path in METADATA:
             send = with_registration(send, f"{self.sandbox.gateway}{REGISTER}")
         elif path == MESSAGES and scope.get("method") == "POST":
@@ -159,6 +164,10 @@ def refusing(refusal: Refused) -> ASGIApp:
         raise refusal
 
     return app
+
+
+def _not_from_here(reason: str) -> Refused:
+    return Refused(Issue(ErrorKind.FORBIDDEN, f"{reason}."))
 
 
 def _refused(diagnostics: str) -> Refused:

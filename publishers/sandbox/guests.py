@@ -4,21 +4,26 @@ Each guest gets an id of its own in the sandbox's range to send for and receive 
 """
 
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import schemas
-from gateway.addresses import url_problem
+from gateway.addresses import private_problem, url_problem
 from gateway.registry.fields import key_set
 from publishers.sandbox.publishers import SCOPES, DemoPublisher
 from publishers.sandbox.scenarios import GUESTS
 
 JsonObject = dict[str, Any]
-METHODS = ("client_secret_basic", "private_key_jwt")
+SECRET_METHODS, KEY_METHOD = ("client_secret_basic", "client_secret_post"), "private_key_jwt"
+METHODS = (*SECRET_METHODS, KEY_METHOD)
 GRANT = "client_credentials"
 FORMATS = ("json", "xml")
 KEY_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use")
 MAX_NAME = 200  # characters
+MOST = 100  # guests at a time
+IDLE, DAY = 3_600.0, 86_400.0  # seconds without a call: may go when room is needed; goes
 REFUSED = {
     "redirect_uris": ("invalid_redirect_uri", "no grant with redirection is served"),
     "software_statement": ("invalid_software_statement", "no issuer of software statements is trusted here"),
@@ -45,11 +50,41 @@ class Guest:
 
 
 class Guests:
-    """The guests of one sandbox since its last reset, by client id."""
+    """The guests of one sandbox since its last reset, by client id: `most` at a time, and none that is idle for DAY.
 
-    def __init__(self) -> None:
+    `now` gives seconds, of a clock that nobody moves.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self._guests: dict[str, Guest] = {}
+        self._seen: dict[str, float] = {}  # when each last called
         self._count = 0
+        self._now = now
+        self._most = most
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._guests)
+
+    def seen(self, client_id: str) -> None:
+        """A client has called."""
+        if client_id in self._guests:
+            self._seen[client_id] = self._now()
+
+    def ended(self) -> list[Guest]:
+        """Who has to go before another one comes: all that are idle for DAY, and of too many the one idle longest."""
+        longest = sorted(self._seen, key=self._seen.__getitem__)
+        gone = [one for one in longest if self._idle(one) >= DAY]
+        if len(self) - len(gone) >= self._most and not gone and self._idle(longest[0]) >= IDLE:
+            gone = longest[:1]
+        return [self._guests[one] for one in gone]
+
+    def wait(self) -> float:
+        """Seconds until there is room for one more guest; 0 where there is now."""
+        return 0.0 if len(self) < self._most else IDLE - max(map(self._idle, self._seen))
+
+    def _idle(self, client_id: str) -> float:
+        return self._now() - self._seen[client_id]
 
     def next_number(self) -> int:
         """1 for the first guest, never given twice."""
@@ -59,10 +94,12 @@ class Guests:
     def add(self, guest: Guest) -> None:
         """Keep a guest."""
         self._guests[guest.publisher.client_id] = guest
+        self.seen(guest.publisher.client_id)
 
     def remove(self, guest: Guest) -> None:
         """Forget a guest."""
         del self._guests[guest.publisher.client_id]
+        del self._seen[guest.publisher.client_id]
 
     def find(self, client_id: str, token: str) -> Guest | None:
         """The guest whose registration access token this is."""
@@ -74,11 +111,12 @@ class Guests:
         return tuple(guest.publisher for guest in self._guests.values())
 
 
-def make_guest(wish: Any, number: int, now: float) -> Guest:
+def make_guest(wish: Any, number: int, now: float, *, private_webhook: bool = False) -> Guest:
     """A guest from client metadata, with fresh credentials. Raises RegistrationError.
 
     Beside RFC 7591's members `model_version` (v1, v2, v3), `format` (json, xml) and `webhook_url` are known: in what it
-    receives, and where it is told so. Unknown members are left out, as section 2 demands. `now` in POSIX seconds.
+    receives, and where it is told so: with `private_webhook` also by http and on this machine, else only by https at a
+    public address. Unknown members are left out, as section 2 demands. `now` in POSIX seconds.
     """
     if not isinstance(wish, dict):
         raise RegistrationError("invalid_client_metadata", "The body must be a JSON object.")
@@ -87,8 +125,8 @@ def make_guest(wish: Any, number: int, now: float) -> Guest:
     name = _name(wish, number)
     model_version = _choice(wish, "model_version", schemas.VERSIONS, "v3")
     form = _choice(wish, "format", FORMATS, "json")
-    webhook = _webhook(wish)
-    secret = secrets.token_urlsafe(32) if method == METHODS[0] else ""
+    webhook = _webhook(wish, private=private_webhook)
+    secret = secrets.token_urlsafe(32) if method in SECRET_METHODS else ""
     own_id = f"{GUESTS}{number}"
     publisher = DemoPublisher(
         f"guest-{number}",
@@ -133,7 +171,7 @@ def _authentication(wish: JsonObject) -> tuple[str, tuple[JsonObject, ...]]:
     method = _choice(wish, "token_endpoint_auth_method", METHODS, METHODS[0])
     jwks = wish.get("jwks")
     if jwks is None:
-        if method == METHODS[1]:
+        if method == KEY_METHOD:
             raise _wrong("jwks", "private_key_jwt needs the public keys")
         return method, ()
     for _item, problem in key_set(jwks):
@@ -158,11 +196,14 @@ def _name(wish: JsonObject, number: int) -> str:
     return name.strip()
 
 
-def _webhook(wish: JsonObject) -> str:
+def _webhook(wish: JsonObject, *, private: bool) -> str:
     url = wish.get("webhook_url", "")
     problem = (url_problem(url) if url else "") if isinstance(url, str) else "must be a text"
     if problem:
         raise _wrong("webhook_url", problem)
+    if url and not private and (problem := private_problem(url)):
+        allowed = "the developer's own software sends the registration_token of sandbox.json as Bearer token"
+        raise _wrong("webhook_url", f"{problem}, for guests; {allowed}")
     return str(url)
 
 

@@ -1,6 +1,7 @@
 """The sandbox as one thing that can be reset: clock, core, gateway, publishers, and what is done to them."""
 
 import asyncio
+import secrets
 import shutil
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -21,6 +22,7 @@ from publishers.sandbox.core.opening import http_client as core_http_client
 from publishers.sandbox.core.opening import settings as core_settings
 from publishers.sandbox.director import Director
 from publishers.sandbox.guests import Guest, Guests
+from publishers.sandbox.local import local_only
 from publishers.sandbox.peers import Peers
 from publishers.sandbox.scenarios import HOUR, NARROW, SCENARIOS
 from publishers.sandbox.switch import Switch
@@ -64,6 +66,7 @@ class Sandbox:
         self.gateway_app, self.core_app = Switch(), Switch()
         self.seed = 0
         self.guests = Guests()
+        self.registration_token = secrets.token_urlsafe(32)  # of who can read sandbox.json
         self.runtime: Runtime
         self.core: SimulatedCore
         self.director: Director
@@ -84,7 +87,7 @@ class Sandbox:
         self.director = Director(self.clock, peers, self._deliver, self.seed)
         told = core_settings(self.core_url, self.gateway, self.data / "keys")
         self.core = SimulatedCore(told, core_http_client(), now=self.clock, script=self.director)
-        self.core_app.open(create_core(self.core))
+        self.core_app.open(local_only(create_core(self.core)))
         await self._open_gateway()
 
     async def stop(self) -> None:
@@ -194,7 +197,12 @@ class Sandbox:
             for one in SCENARIOS
         ]
         told: JsonObject = demo.describe(self.gateway, self.core_url, self.publishers)
-        document = {**told, "sandbox": f"{self.gateway}/sandbox", "scenarios": plays}
+        document = {
+            **told,
+            "sandbox": f"{self.gateway}/sandbox",
+            "registration_token": self.registration_token,
+            "scenarios": plays,
+        }
         demo.write_private(self.data / "sandbox.json", document)
 
     def _clear(self) -> None:

@@ -49,6 +49,7 @@ async def served(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         log_level="critical",
         access_log=False,
+        proxy_headers=False,  # a caller must not choose the address that it is counted by
         timeout_graceful_shutdown=GRACE,
     )
     server = Server(config)

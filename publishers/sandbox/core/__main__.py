@@ -8,6 +8,7 @@ import uvicorn
 
 from publishers.sandbox.core import Poisoned, SimulatedCore, create_core
 from publishers.sandbox.core.opening import http_client, settings
+from publishers.sandbox.local import local_only
 
 
 def main() -> int:
@@ -35,7 +36,7 @@ def main() -> int:
     script = Poisoned(wanted.poison) if wanted.poison else None
     # "critical": a dropped answer is an error in uvicorn's eyes, and ordered here
     config = uvicorn.Config(
-        create_core(SimulatedCore(told, http_client(), wanted.journal, script=script)),
+        local_only(create_core(SimulatedCore(told, http_client(), wanted.journal, script=script))),
         host=wanted.host, port=wanted.port, log_level="critical", access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     uvicorn.Server(config).run()
