@@ -34,8 +34,8 @@ def _configuration(made: Settings, *, partial: bool) -> Iterator[str]:
 def _require_sound_registry(made: Settings) -> None:
     """Raise ConfigurationError for what stops the server, and for what it would only work around."""
     registry = service.read_registry(made)
-    if registry.findings:
-        raise ConfigurationError("\n".join(registry.findings))
+    if registry.warnings:
+        raise ConfigurationError("\n".join(registry.warnings))
 
 
 def _findings(look: Callable[[Settings], object], made: Settings) -> list[str]:

@@ -145,8 +145,8 @@ def read_registry(settings: Settings, *, exclusive_senders: bool = True) -> Regi
     told = [publisher.id for publisher in registry.publishers if publisher.webhook]
     if told and settings.webhook_keys_file is None:
         raise ConfigurationError(f"GATEWAY_WEBHOOK_KEYS_FILE is not set, and {told[0]} has a webhook.")
-    REGISTRY_FINDINGS.set(len(registry.findings))
-    for finding in registry.findings:
+    REGISTRY_FINDINGS.set(len(registry.warnings))
+    for finding in registry.warnings:
         log.error("registration_finding", finding=finding)
     return registry
 

@@ -147,9 +147,9 @@ def test_direct_is_a_health_actor_s_word(tmp_path: Path, inbox: list[str], sound
     registry = load(tmp_path)
     assert len(registry.publishers) == 1
     assert [
-        line for line in registry.findings if 'lrm.toml:6: cisu: "direct" is for health actors' in line
-    ] == ([] if sound else list(registry.findings))
-    assert bool(registry.findings) is not sound
+        line for line in registry.warnings if 'lrm.toml:6: cisu: "direct" is for health actors' in line
+    ] == ([] if sound else list(registry.warnings))
+    assert bool(registry.warnings) is not sound
 
 
 def test_keys_may_stand_in_a_file_beside(tmp_path: Path) -> None:

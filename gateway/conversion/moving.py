@@ -1,12 +1,12 @@
 """The walk through a source document that puts each leaf where the other version has it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from gateway.conversion.changes import GONE
 from gateway.conversion.moves import Move, Node
+from gateway.conversion.places import leaves
 from gateway.model import JsonObject
 from gateway.translation.paths import EACH, ONE, Path
 from gateway.validation.place import Place, simple_path
@@ -25,14 +25,6 @@ class Loss:
     source: Place
     target: Place
     reason: str
-
-
-def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    if isinstance(value, dict | list) and value:
-        for key, member in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(member, (*place, key))
-    else:
-        yield place, value
 
 
 @dataclass(slots=True)
@@ -129,13 +121,13 @@ class Moving:
 
     def lose(self, value: Any, place: Place, reason: str) -> None:
         """Every leaf of a value is lost; an empty list or object counts as one."""
-        self.lost += (Loss((*place, *below), (), reason) for below, _ in _leaves(value))
+        self.lost += (Loss((*place, *below), (), reason) for below, _ in leaves(value))
 
     def open(self, target: Place) -> None:
         """Parts that moved whole, and that have the place in them, are known by their leaves from now on."""
         for place in [place for place in self.origins if place == target[: len(place)] != target]:
             source, value = self.origins.pop(place)
-            for below, leaf in _leaves(value):
+            for below, leaf in leaves(value):
                 self.origins[*place, *below] = (*source, *below), leaf
 
     def origin(self, target: Place) -> Place:

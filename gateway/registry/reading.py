@@ -66,7 +66,7 @@ def load(
         publishers,
         exclusive_senders=exclusive_senders,
         core_recipients=core_recipients,
-        findings=_direct_outside_health(registrations),
+        warnings=_direct_outside_health(registrations),
     )
 
 

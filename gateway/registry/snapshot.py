@@ -18,7 +18,7 @@ class Registry:
     _senders: dict[str, Ids[str]]  # publisher id -> the ids among which its own are looked up
     _inboxes: Ids[Publisher]
     _core: Ids[bool]
-    findings: tuple[str, ...]  # what is wrong and stops nothing, each with file and line
+    warnings: tuple[str, ...]  # what is wrong and stops nothing, each with file and line
 
     @classmethod
     def of(
@@ -27,7 +27,7 @@ class Registry:
         *,
         exclusive_senders: bool = True,
         core_recipients: Iterable[str] = (),
-        findings: Iterable[str] = (),
+        warnings: Iterable[str] = (),
     ) -> "Registry":
         """The registry of these publishers.
 
@@ -47,7 +47,7 @@ class Registry:
             senders,
             Ids((text, p) for p in known for text in p.inbox_for),
             Ids((text, True) for text in core_recipients),
-            tuple(findings),
+            tuple(warnings),
         )
 
     def by_id(self, publisher_id: str) -> Publisher | None:
