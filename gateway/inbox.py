@@ -25,7 +25,7 @@ MAX_ACK_BODY = 4_096
 async def read_inbox(runtime: Runtime, request: Request) -> Response:
     """`GET /v1/inbox`: what waits for this publisher, oldest first; with `wait`, up to so many seconds for the first."""
     publisher = await authenticate(runtime, request, SCOPE)
-    wait = integer(request, "wait", 0, 0, runtime.settings.long_poll_max)
+    wait = min(integer(request, "wait", 0, 0, MAX_CURSOR), runtime.settings.long_poll_max)
     limit = integer(request, "limit", 100, 1, 1_000)
     cursor = integer(request, "cursor", 0, 0, MAX_CURSOR)
     items = await runtime.store.read_inbox(publisher.id, cursor, limit)

@@ -47,6 +47,12 @@ WORKER_FAILURES = Counter(
     ["worker"],
     registry=METRICS,
 )
+CONNECTIONS_CLOSED = Counter(
+    "gateway_connections_closed",
+    "Connections closed by us: idle, late (a request that did not come in time), unread (an answer), crowded",
+    ["reason"],
+    registry=METRICS,
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",
