@@ -9,7 +9,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from gateway import request_head
 from gateway.connection import Connection
-from gateway.errors import ErrorKind, GatewayError, Issue, Refused
+from gateway.errors import GatewayError
 from gateway.headers import BY_NAME
 from gateway.request_head import MAX_FIELDS, MAX_HEAD
 
@@ -34,7 +34,7 @@ class Protocol(Connection):
             self._feed(data)
         except httptools.HttpParserError as error:
             if not self._deaf:
-                reason = self._objection or request_head.unreadable(data, self.url, str(error))
+                reason = self._objection or request_head.unreadable(data, str(error))
                 self._refuse(reason)
             return
         if self._loose > MAX_HEAD:
@@ -102,11 +102,9 @@ class Protocol(Connection):
         """The head is read: judge it, and let the application begin."""
         parser, headers = self.parser, self.headers
         method = parser.get_method().decode()
+        if method in request_head.NOT_HTTP:
+            self._stop(request_head.unknown_method())
         if parser.should_upgrade():
-            if method == "CONNECT":
-                self._stop(
-                    Refused(Issue(ErrorKind.NOT_IMPLEMENTED, "This is no proxy: CONNECT is not known."))
-                )
             self._asks_upgrade = True
             return
         version = parser.get_http_version()

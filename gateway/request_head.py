@@ -19,6 +19,12 @@ SINGLE = frozenset({
 # RFC 9112, section 3.2: uri-host and port, or nothing
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]*)?")
 KNOWN_VERSIONS = ("1.1", "1.0")
+REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) [^ \r\n]+ HTTP/1\.[01]\r\n")
+METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE"})
+NOT_HTTP = frozenset({  # the parser knows RTSP and ICE, too, and hides which one it has read
+    "ANNOUNCE", "CONNECT", "DESCRIBE", "FLUSH", "GET_PARAMETER", "PAUSE", "PLAY", "PRI", "RECORD", "REDIRECT", "SETUP",
+    "SET_PARAMETER", "SOURCE", "TEARDOWN",
+})  # fmt: skip
 Fields = list[tuple[bytes, bytes]]
 
 
@@ -108,15 +114,17 @@ def too_large() -> Refused:
     return Refused(Issue(ErrorKind.HEAD_TOO_LARGE, told))
 
 
-def unreadable(data: bytes, url: bytes, reason: str) -> Refused:
-    """A refusal of bytes that the parser stopped at, for its `reason`. `data` begins where they did, as far as is known."""
+def unknown_method() -> Refused:
+    """A refusal (501) of a method that is none of HTTP's, or not known here (RFC 9110, section 9.1)."""
+    told = "The request's method is not known here. See /openapi.yaml."
+    return Refused(Issue(ErrorKind.NOT_IMPLEMENTED, told))
+
+
+def unreadable(data: bytes, reason: str) -> Refused:
+    """A refusal of `data`, in which the parser stopped for this reason."""
     if data.startswith(b"PRI * HTTP/2.0"):
         return _wrong_version("2.0")
-    if not url and UNKNOWN_METHOD.match(data):
-        return Refused(
-            Issue(ErrorKind.NOT_IMPLEMENTED, "The request's method is not known here. See /openapi.yaml.")
-        )
+    line = REQUEST_LINE.match(data)
+    if line is not None and line[1] not in METHODS:
+        return unknown_method()
     return malformed(f"This is no HTTP/1.1 request: {reason}. See RFC 9112.")
-
-
-UNKNOWN_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} [^ \r\n]+ HTTP/1\.[01]\r\n")
