@@ -52,7 +52,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """A client has connected."""
-        self._parting = Parting(cast("Transport", transport))  # uvloop's does not inherit from it
+        self._parting = Parting(  # uvloop's transport does not inherit from Transport
+            cast("Transport", transport), self.write_seconds
+        )
         super().connection_made(cast("Transport", self._parting))
         self.since = self.loop.time()
         self._due = self.since + self.head_seconds

@@ -17,16 +17,17 @@ class Parting:
 
     A socket that is closed with unread bytes in it resets the connection, and the client may lose what it has not read
     yet (RFC 9112, section 9.6). So only our side is closed; the rest follows when the client closes, or LINGER_SECONDS
-    later, WRITE_SECONDS later where it has not read all by then. Bytes that come in between are to be thrown away.
+    later, `write_seconds` later where it has not read all by then. Bytes that come in between are to be thrown away.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, write_seconds: float = WRITE_SECONDS) -> None:
         self.write: Callable[[bytes], None] = transport.write
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
         self.get_extra_info, self.abort = transport.get_extra_info, transport.abort
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.begun = False
         self._transport = transport
+        self._write_seconds = write_seconds
 
     def is_closing(self) -> bool:
         """Whether nothing more is to be written."""
@@ -48,7 +49,7 @@ class Parting:
 
     def _end(self) -> None:
         if self._transport.get_write_buffer_size():
-            get_running_loop().call_later(WRITE_SECONDS, self._transport.abort)
+            get_running_loop().call_later(self._write_seconds, self._transport.abort)
         else:
             self._transport.close()
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway import answers, edxl
 from gateway.body import read_body
-from gateway.edxl import facts
+from gateway.edxl import encoding, facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
 from gateway.observability import log
@@ -81,9 +81,12 @@ def ack_wish(body: bytes) -> JsonObject:
     if not body:
         return {}
     try:
-        wish = orjson.loads(body)
+        wish = orjson.loads(encoding.without_bom(body))
     except orjson.JSONDecodeError:
-        raise _wrong("The body is not JSON.", "") from None
+        reason = encoding.fault(body)
+        raise _wrong(
+            f"The body is not JSON in UTF-8: {reason}" if reason else "The body is not JSON.", ""
+        ) from None
     if not isinstance(wish, dict):
         raise _wrong("The body is not an object.", "")
     for name, value in wish.items():

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.body import not_arrived, refuse_coding, waits_for_100
-from gateway.errors import Refused
+from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import JsonObject
 from gateway.oauth2 import jose
 from gateway.oauth2.clients import SCOPES
@@ -155,7 +155,7 @@ async def _body(request: Request) -> bytes:
     refuse_coding(request)
     declared = int(request.headers.get("content-length") or 0)
     if declared > MAX_FORM and waits_for_100(request):
-        raise ValueError(f"The body is over {MAX_FORM} bytes.")
+        raise Refused(Issue(ErrorKind.TOO_LARGE, f"The body is over {MAX_FORM} bytes."))
     body, size = bytearray(), 0
     try:
         async for chunk in request.stream():

@@ -38,12 +38,13 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
-async def listening(app: ASGIApp, **bounds: Any) -> AsyncIterator[int]:
+async def listening(
+    app: ASGIApp, protocol: type[Protocol] = Protocol, keep_alive: float = 75, **bounds: Any
+) -> AsyncIterator[int]:
     """The gateway's own server before an application; its port. `bounds` are attributes of its protocol."""
-    keep_alive = bounds.pop("keep_alive", 75)
     config = uvicorn.Config(
-        app, host=HOST, port=0, http=type("Bounded", (Protocol,), bounds), ws="none", lifespan="off",
-        log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive,
+        app, host=HOST, port=0, http=type("Bounded", (protocol,), bounds), ws="none", lifespan="off",
+        log_config=None, access_log=False, server_header=False, timeout_keep_alive=cast("int", keep_alive),
     )  # fmt: skip
     server = uvicorn.Server(config)
     config.load()
