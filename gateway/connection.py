@@ -120,7 +120,9 @@ class Connection(HttpToolsProtocol):
 
     def waits(self) -> bool:
         """Whether the client is to do something next: it may be closed where there are too many."""
-        return not self.transport.is_closing() and (self._coming or not self._unanswered())
+        if self._coming or self.cycle is None:
+            return not self.transport.is_closing()
+        return not self.transport.is_closing() and not self._unanswered()
 
     def abort(self, reason: str) -> None:
         """Close the connection without ceremony."""
@@ -262,9 +264,11 @@ def refusing(error: GatewayError, base: str, site: str) -> ASGIApp:
 
 
 def make_room(connections: Iterable[Connection]) -> None:
-    """Close a hundredth of the connections, one at least: those whose clients have been silent longest. First those that never
-    brought a whole request, then those that were kept, the newcomer last; none that waits for us.
+    """Close a sixteenth of the connections, one at least: those whose clients have been silent longest. First those that
+    never brought a whole request, then those that were kept, the newcomer last; none that waits for us.
     """
     waiting = sorted((one for one in connections if one.waits()), key=lambda one: (one.served, one.since))
-    for one in waiting[: max(1, len(waiting) // 100)]:
+    for one in waiting[
+        : max(1, len(waiting) // 16)
+    ]:  # many at once: whoever floods would have all looked at each time
         one.abort("crowded")

@@ -176,6 +176,13 @@ async def test_endless_trailers_are_cut_off(endless: bytes) -> None:
     assert sent < 2_000_000
 
 
+async def test_trailers_over_the_bound_are_431_in_one_read_too() -> None:
+    async with listening(Echo().app) as port:
+        trailers = b"A: " + b"y" * 20_000 + b"\r\n"
+        sent = POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n" + trailers * 2 + b"\r\n"
+        assert (await one(port, sent)).status == 431
+
+
 async def test_an_endless_chunk_extension_is_cut_off() -> None:
     async with listening(Echo().app) as port:
         sent = POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"y" * 100_000
@@ -218,11 +225,12 @@ async def test_a_body_that_drips_does_not_gain_time() -> None:
     """The deadline is the request's: each byte would else begin it anew, for ever."""
     async with listening(Echo().app, head_seconds=0.5, request_seconds=0.5) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(POST + b"Content-Length: 100000\r\n\r\n")
+        writer.write(POST.replace(b"/a", b"/unbounded") + b"Content-Length: 100000\r\n\r\n")
         reading = asyncio.create_task(read_answer(reader))
-        while not reading.done():
-            writer.write(b"y")
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(GIVE_UP):
+            while not reading.done():
+                writer.write(b"y")
+                await asyncio.sleep(0.02)
         answer = reading.result()
         assert answer is not None and answer.status == 408
         writer.close()
@@ -311,14 +319,14 @@ async def test_a_client_that_does_not_read_the_last_answer_is_closed() -> None:
 
 
 async def test_a_slow_reader_that_goes_on_gets_everything() -> None:
-    large = Large()
+    large = Large(pieces=1, size=30_000_000)
     async with listening(large, write_seconds=0.5) as port:
         reader, writer = await asyncio.open_connection(HOST, port, limit=2**16)
         writer.write(b"GET /a HTTP/1.0\r\n\r\n")
         total = 0
         while more := await reader.read(300_000):
             total += len(more)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
         assert total > 30_000_000
         writer.close()
 
@@ -331,7 +339,8 @@ async def test_the_longest_silent_connections_make_room_and_whoever_waits_for_an
 ) -> None:
     async with house(tmp_path) as gateway:
         token = (await gateway.token())["Authorization"].encode()
-        async with listening(create_app(gateway.runtime), max_connections=100) as port:
+        made: list[Protocol] = []
+        async with listening(create_app(gateway.runtime), seeing(made), max_connections=100) as port:
             poll_reader, poll = await asyncio.open_connection(HOST, port)
             poll.write(
                 b"GET /v1/inbox?wait=30 HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n%b\r\n" % (token, CLOSE)
@@ -347,12 +356,28 @@ async def test_the_longest_silent_connections_make_room_and_whoever_waits_for_an
                 if number % 100 == 99:  # a good client comes through meanwhile
                     head = b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n"
                     assert (await one(port, head)).status == 200
+                    await until(lambda: len(made[0].connections) <= 100)
             gateway.runtime.store.end_waits()
             answer = await read_answer(poll_reader)
             assert answer is not None and answer.status == 200
             poll.close()
             for client in silent:
                 client.close()
+
+
+async def test_a_newcomer_is_closed_where_everyone_waits_for_an_answer(tmp_path: Path) -> None:
+    async with house(tmp_path) as gateway:
+        token = (await gateway.token())["Authorization"].encode()
+        async with listening(create_app(gateway.runtime), max_connections=3) as port:
+            poll = b"GET /v1/inbox?wait=30 HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n%b\r\n" % (
+                token,
+                CLOSE,
+            )
+            polling = [asyncio.create_task(talk(port, poll)) for _ in range(3)]
+            await until(lambda: gateway.runtime.readers.open("lrm") == 3)
+            assert await talk(port, GET + b"\r\n") == []
+            gateway.runtime.store.end_waits()
+            assert [[answer.status for answer in await one] for one in polling] == [[200]] * 3
 
 
 async def test_memory_of_many_unfinished_heads_is_bounded() -> None:
