@@ -33,7 +33,7 @@ COPY --from=build /opt/gateway /opt/gateway
 USER 10001:10001
 WORKDIR /var/lib/gateway
 VOLUME /var/lib/gateway
-EXPOSE 8400
+EXPOSE 8400 9400
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['GATEWAY_PORT'] + '/health/live', timeout=2)"]
 ENTRYPOINT ["gateway"]

@@ -142,13 +142,14 @@ def arrived(http: httpx.Client, recipient: dict[str, str], receipt: dict[str, An
 
 
 def free_port() -> int:
-    """A free port whose successor is free as well."""
+    """A free port whose two successors are free as well."""
     while True:
-        with socket.socket() as one, socket.socket() as two:
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
             one.bind(("127.0.0.1", 0))
             port = int(one.getsockname()[1])
             try:
                 two.bind(("127.0.0.1", port + 1))
+                three.bind(("127.0.0.1", port + 2))
             except (OSError, OverflowError):
                 continue
             return port

@@ -33,12 +33,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import schemas
 from bench.message import RECIPIENT, SENDER
 from gateway import service
-from gateway.app import create_app
+from gateway.app import create_app, create_operations_app
 from gateway.core import Core
 from gateway.core.fhir import MEDIA_TYPE, FhirCore, http_client
 from gateway.model import Limits, Publisher
@@ -204,6 +204,15 @@ def token_for_bench(signing: SigningKeys) -> str:
     )
 
 
+def with_metrics(app: ASGIApp, operations: ASGIApp) -> ASGIApp:
+    """A gateway whose metrics are on its own port: the load is counted by them, and nobody else calls here."""
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        await (operations if scope["path"] == "/metrics" else app)(scope, receive, send)
+
+    return both
+
+
 async def serve(kind: str, port: int, data: Path, database: str = "") -> None:
     """Serve until interrupted."""
     signing, core = generate_signing_keys(), f"http://127.0.0.1:{port + 1}"
@@ -217,7 +226,8 @@ async def serve(kind: str, port: int, data: Path, database: str = "") -> None:
         elif kind == "floor":
             app = floor(data)
         else:
-            app = create_app(await stack.enter_async_context(gateway(kind, data, signing, database, core)))
+            runtime = await stack.enter_async_context(gateway(kind, data, signing, database, core))
+            app = with_metrics(create_app(runtime), create_operations_app(runtime))
         config = uvicorn.Config(
             app, port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False,
             lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False,

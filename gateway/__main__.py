@@ -60,7 +60,8 @@ def serve() -> None:
 @cli.command()
 def sandbox(
     port: Annotated[
-        int, typer.Option(min=1, max=65_534, help="The gateway's port; the core has the next.")
+        int,
+        typer.Option(min=1, max=65_533, help="The gateway's port; core and operations have the next two."),
     ] = 8400,
     data: Annotated[Path, typer.Option(help="Folder for the sandbox's data; made afresh.")] = Path(
         ".sandbox"

@@ -1,6 +1,6 @@
 """The routes, in reading order."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,7 +33,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/docs", pages.docs),
     ("GET", "/health/live", pages.live),
     ("GET", "/health/ready", pages.ready),
+)
+OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/metrics", pages.metrics),
+    ("GET", "/health/deep", pages.deep),
+    ("GET", "/health/live", pages.live),
 )
 
 
@@ -78,10 +82,10 @@ async def look_who_calls(runtime: Runtime, request: Request) -> None:
         await identify(runtime, request, "")
 
 
-def by_path() -> dict[str, dict[str, Handler]]:
-    """The handlers of each path in the order of ROUTES; what answers GET answers HEAD."""
+def by_path(routes: Iterable[tuple[str, str, Handler]]) -> dict[str, dict[str, Handler]]:
+    """The handlers of each path in the routes' order; what answers GET answers HEAD."""
     paths: dict[str, dict[str, Handler]] = {}
-    for method, path, handler in ROUTES:
+    for method, path, handler in routes:
         paths.setdefault(path, {})[method] = handler
         if method == "GET":
             paths[path]["HEAD"] = handler
@@ -91,13 +95,24 @@ def by_path() -> dict[str, dict[str, Handler]]:
 def create_app(runtime: Runtime) -> ASGIApp:
     """The gateway's HTTP face over a running gateway."""
     # One route a path, whatever the method: a wrong method is refused here and never tried on a later path's pattern.
-    own = [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path().items()]
+    own = [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path(ROUTES).items()]
     assets = Mount("/docs/assets", StaticFiles(directory=pages.swagger_ui_assets()))
     page = Route("/docs/{page:path}", Endpoint({"GET": pages.docs, "HEAD": pages.docs}, runtime))
     routes: list[BaseRoute] = [*own, *oauth2.routes(runtime.authorization), assets, page]
-    router = Router(routes, default=Nowhere(runtime), redirect_slashes=False)
+    return edged(runtime, routes)
+
+
+def create_operations_app(runtime: Runtime) -> ASGIApp:
+    """What the operator's own network alone may see: metrics and the state of a running gateway."""
+    return edged(
+        runtime, [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path(OPERATIONS).items()]
+    )
+
+
+def edged(runtime: Runtime, routes: list[BaseRoute]) -> ASGIApp:
+    """The routes inside the edge, which answers all errors."""
     return Edge(
-        router,
+        Router(routes, default=Nowhere(runtime), redirect_slashes=False),
         lambda publisher: runtime.quota.headers(publisher, runtime.now()),
         runtime.settings.fhir_base,
         runtime.settings.base_url,

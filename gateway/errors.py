@@ -1,7 +1,7 @@
 """The error tree. Only `app` turns errors into responses; foreign exceptions are mapped where the library is called.
 
 GatewayError                carries issues; its HTTP status is that of its gravest issue
-├── Refused                 the request's fault: 400 403 404 409 410 413 415 422
+├── Refused                 the request's fault: 400 403 404 408 409 410 413 415 417 422 431 501 505
 │   └── NotAuthenticated    401, with WWW-Authenticate
 ├── QuotaExceeded           429, with Retry-After
 └── Unavailable             503, with Retry-After; nothing was accepted
@@ -137,6 +137,32 @@ class ErrorKind(Enum):
         "new-id",
         (501, "UNROUTABLE_MESSAGE"),
         "The recipient is not known, or a message of this type does not pass to it",
+    )
+    MALFORMED = Kind(
+        "malformed-request", 400, "structure", "same-id", None, "The HTTP request is malformed or incomplete"
+    )
+    LATE = Kind("request-timeout", 408, "timeout", "same-id", None, "The request did not come in time")
+    EXPECTATION = Kind(
+        "expectation-failed",
+        417,
+        "not-supported",
+        "same-id",
+        None,
+        "The request expects what is not done here",
+    )
+    HEAD_TOO_LARGE = Kind(
+        "head-too-large", 431, "too-long", "same-id", None, "The request's head is over the size limit"
+    )
+    NOT_IMPLEMENTED = Kind(
+        "not-implemented",
+        501,
+        "not-supported",
+        "same-id",
+        None,
+        "The method or transfer coding is not known here",
+    )
+    HTTP_VERSION = Kind(
+        "http-version", 505, "not-supported", "same-id", None, "The version of HTTP is not spoken here"
     )
     QUOTA = Kind("quota-exceeded", 429, "throttled", "after", None, "The quota is spent")
     OVERLOADED = Kind(

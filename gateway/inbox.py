@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway import answers, edxl
 from gateway.body import read_body
-from gateway.edxl import facts
+from gateway.edxl import encoding, facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
 from gateway.observability import log
@@ -34,7 +34,7 @@ MAX_ACK_BODY = 4_096
 async def read_inbox(runtime: Runtime, request: Request) -> Response:
     """`GET /v1/inbox`: what waits for this publisher, oldest first; with `wait`, up to so many seconds for the first."""
     publisher = await authenticate(runtime, request, SCOPE)
-    wait = integer(request, "wait", 0, 0, runtime.settings.long_poll_max)
+    wait = min(integer(request, "wait", 0, 0, MAX_CURSOR), runtime.settings.long_poll_max)
     limit = integer(request, "limit", 100, 1, 1_000)
     cursor = integer(request, "cursor", 0, 0, MAX_CURSOR)
     items = await runtime.store.read_inbox(publisher.id, cursor, limit)
@@ -83,9 +83,12 @@ def ack_wish(body: bytes) -> JsonObject:
     if not body:
         return {}
     try:
-        wish = orjson.loads(body)
+        wish = orjson.loads(encoding.without_bom(body))
     except orjson.JSONDecodeError:
-        raise _wrong("The body is not JSON.", "") from None
+        reason = encoding.fault(body)
+        raise _wrong(
+            f"The body is not JSON in UTF-8: {reason}" if reason else "The body is not JSON.", ""
+        ) from None
     if not isinstance(wish, dict):
         raise _wrong("The body is not an object.", "")
     for name, value in wish.items():

@@ -82,6 +82,12 @@ REGISTRY_OUTDATED = Gauge(
     "1 while the registry's files cannot be read and the registry from before is in force",
     registry=METRICS,
 )
+CONNECTIONS_CLOSED = Counter(
+    "gateway_connections_closed",
+    "Connections closed by us: idle, late (a request that did not come in time), unread (an answer), crowded",
+    ["reason"],
+    registry=METRICS,
+)
 CLOCK_SKEW = Gauge(
     "gateway_clock_skew_seconds",
     "The core's clock minus the gateway's, to about a second",

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with bounds that it does not have itself, and a stop that leaves no request unanswered.
+"""The HTTP server: uvicorn, with a stop that leaves no request unanswered. Its connections are in `gateway/protocol.py`.
 
 On stop the listening socket closes at once: a client that is refused goes to another replica, and load balancers have been
 given their time before the signal (`preStop` in `deploy/`). Whoever is connected by then is answered: each answer says
@@ -8,136 +8,20 @@ given their time before the signal (`preStop` in `deploy/`). Whoever is connecte
 import asyncio
 import contextlib
 import os
+import resource
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from starlette.types import ASGIApp
 
-MAX_HEAD = 65_536  # bytes of a request's line and headers, and of what comes with them in one piece
-HEAD_SECONDS = 30.0  # from the first byte of a head, or the connection itself, until the head is there
-LINGER_SECONDS = 0.5  # for a client to read the last answer and close
+from gateway.protocol import Protocol, serving
+from gateway.settings import Settings
 
+__all__ = ["Protocol", "Server", "accept_all", "http_config", "served"]
 
-class Parting:
-    """The part of a transport that uvicorn uses, whose `close` cannot destroy an answer that is on its way.
-
-    A socket that is closed with unread bytes in it resets the connection, and the client may lose what it has not read
-    yet (RFC 9112, section 9.6). So only our side is closed; the rest follows when the client closes, or LINGER_SECONDS
-    later. Bytes that come in between are to be thrown away.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.write: Callable[[bytes], None] = transport.write
-        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self.begun = False
-        self._transport = transport
-
-    def is_closing(self) -> bool:
-        """Whether nothing more is to be written."""
-        return self.begun or self._transport.is_closing()
-
-    def close(self) -> None:
-        """Close our side after what was written, and the connection later."""
-        if self.is_closing():
-            return
-        self.begun = True
-        self.write = _nowhere
-        try:
-            self._transport.write_eof()
-        except OSError:  # the client is gone
-            self._transport.close()
-            return
-        self._transport.resume_reading()
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
-
-
-def _nowhere(_data: bytes) -> None:
-    """Nothing is written to a connection whose end was told: an answer still under way is one too many."""
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounded request heads (neither uvicorn nor its parser asks how long one grows) and a gentle end."""
-
-    _head: int | None = 0  # bytes received of the current head, None while a body is read
-    _coming = False  # a request has begun and is not all here
-    _stopping = False
-    _slow: asyncio.TimerHandle | None = None  # rings when a head takes too long
-    head_seconds = HEAD_SECONDS
-    _last: RequestResponseCycle | None = None  # the request whose answer was to be the last, so far
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected."""
-        self._parting = Parting(cast("asyncio.Transport", transport))  # uvloop's does not inherit from it
-        super().connection_made(cast("asyncio.Transport", self._parting))
-        self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
-        self._head_is_here()
-        super().connection_lost(exc)
-
-    def _wait_for_head(self) -> None:
-        if self._slow is None:
-            self._slow = asyncio.get_running_loop().call_later(self.head_seconds, self._parting.close)
-
-    def _head_is_here(self) -> None:
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes from the socket; a head over MAX_HEAD is answered with 400 and the connection closed."""
-        if self._parting.begun:
-            return
-        if self._head is not None:
-            self._head += len(data)
-        super().data_received(data)
-        if self._head is not None and self._head > MAX_HEAD:
-            self._head = None
-            self.send_400_response("The head of the request is too large.")
-        elif self._head:
-            self._wait_for_head()
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._coming = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is read."""
-        self._head = None
-        self._head_is_here()
-        super().on_headers_complete()
-        if self._stopping:
-            self._end_with(self.cycle)
-
-    def on_message_complete(self) -> None:
-        """The request is all here; the next may begin."""
-        self._head = 0
-        self._coming = False
-        super().on_message_complete()
-
-    def stop(self) -> None:
-        """From now on an answer is the connection's last, unless its client has sent the next request already."""
-        self._stopping = True
-        if self.cycle is not None:
-            self._end_with(self.cycle)
-
-    def _end_with(self, cycle: RequestResponseCycle) -> None:
-        if self._last is not None and not self._last.response_started:
-            self._last.keep_alive = True
-        self._last = None
-        if cycle.keep_alive and not cycle.response_started:
-            cycle.keep_alive = False
-            self._last = cycle
-
-    def shutdown(self) -> None:
-        """Close the connection, after the answer where a request is under way."""
-        if not self._coming or (self.cycle is not None and not self.cycle.response_complete):
-            super().shutdown()
+SPARE_FILES = 128  # file descriptors that are not for connections: the store's, the core's, webhooks'
 
 
 class Server(uvicorn.Server):
@@ -181,9 +65,60 @@ class Server(uvicorn.Server):
         return [taken for copy in copies for taken in accept_all(copy, self.config.backlog)]
 
     def _last_protocol(self) -> Protocol:
-        protocol = Protocol(self.config, self.server_state, self.lifespan.state)
+        protocol = cast("type[Protocol]", self.config.http_protocol_class)(
+            self.config, self.server_state, self.lifespan.state
+        )
         protocol.stop()
         return protocol
+
+
+class Beside(uvicorn.Server):
+    """A server beside another one in the same process, which alone listens to signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def http_config(app: ASGIApp, settings: Settings, grace: int) -> uvicorn.Config:
+    """A server's configuration. `grace`: seconds for what is under way when it stops."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=serving(room(settings.max_connections), settings.fhir_base, settings.base_url),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=cast("int", settings.keep_alive),  # a number of seconds for the event loop
+        timeout_graceful_shutdown=grace,
+    )
+
+
+def room(wanted: int) -> int:
+    """How many connections the process may have: as many as wanted, and as its limit of open files has room for."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if files == resource.RLIM_INFINITY else max(1, min(wanted, files - SPARE_FILES))
+
+
+@contextlib.asynccontextmanager
+async def served(
+    app: ASGIApp, listening: socket.socket, settings: Settings, grace: int
+) -> AsyncIterator[None]:
+    """The application over a socket, which is closed at the end, beside what else the process does."""
+    server = Beside(http_config(app, settings, grace))
+    task = asyncio.create_task(server.serve([listening]))
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has a flag, no event
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 def accept_all(listening: socket.socket, most: int) -> list[socket.socket]:

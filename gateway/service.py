@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +12,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import orjson
-import uvicorn
 
 from gateway import desk
-from gateway.app import create_app
+from gateway.app import create_app, create_operations_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
 from gateway.errors import ConfigurationError
@@ -37,7 +37,7 @@ from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
 from gateway.runtime import Runtime
-from gateway.server import Protocol, Server
+from gateway.server import Server, http_config, served
 from gateway.settings import Settings, require_complete
 from gateway.shared_quota import open_quota
 from gateway.store import open_store
@@ -45,7 +45,6 @@ from gateway.webhooks import WebhookKeys, load_webhook_keys
 from gateway.workers import at_work
 
 URGENT_SECONDS = 86_400.0  # a case stays urgent for 24 hours after its last P0 or P1
-KEEP_ALIVE = 75  # seconds: longer than load balancers keep an unused connection, so that they close it
 SWITCH_SECONDS = 0.0005  # that the event loop goes on while another thread waits for its turn
 Loaded = TypeVar("Loaded")
 CORE_SCOPE = ""  # the core's token endpoint gives what the client is registered for
@@ -224,6 +223,19 @@ def settle_memory() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
+def listen(settings: Settings) -> socket.socket:
+    """The socket of the operations listener. Raises ConfigurationError."""
+    if settings.ops_port == settings.port:
+        raise ConfigurationError(f"GATEWAY_OPS_PORT is {settings.port}, as GATEWAY_PORT is. Set another.")
+    try:
+        family = socket.AF_INET6 if ":" in settings.ops_host else socket.AF_INET
+        return socket.create_server((settings.ops_host, settings.ops_port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"GATEWAY_OPS_PORT {settings.ops_port} at {settings.ops_host} cannot be listened to: {error.strerror}"
+        ) from None
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. SIGHUP, or a change of its folder, reads the registry anew and drops no request."""
     configure_logging(settings.log_level)
@@ -235,24 +247,15 @@ async def serve(settings: Settings) -> None:
     ):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, reload, runtime)
+        operations = listen(settings)
         idle = settings.stop_grace / 10
-        config = uvicorn.Config(
-            create_app(runtime),
-            host=settings.host,
-            port=settings.port,
-            http=Protocol,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=int(settings.stop_grace / 2 - idle),  # the other half is the workers'
-        )
+        grace = int(settings.stop_grace / 2 - idle)  # the other half is the workers'
+        config = http_config(create_app(runtime), settings, grace)
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn has handlers of its own while it serves, and raises the signal once more when it has stopped:
             # by then the workers are still to be drained
             signal.signal(number, signal.SIG_IGN)
         settle_memory()
-        log.info("serving", host=settings.host, port=settings.port)
-        await Server(config, runtime.stop, idle).serve()
+        log.info("serving", host=settings.host, port=settings.port, operations=settings.ops_port)
+        async with served(create_operations_app(runtime), operations, settings, 1):
+            await Server(config, runtime.stop, idle).serve()

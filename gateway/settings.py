@@ -156,7 +156,11 @@ class Settings:
     max_drain: int = _row(
         33_554_432, _whole(1), "bytes of a refused body read before the connection is closed"
     )
-    long_poll_max: int = _row(60, _whole(0, 3_600), "seconds that a read of the inbox may wait, at most")
+    long_poll_max: int = _row(50, _whole(0, 3_600), "seconds that a read of the inbox waits, at most")
+    keep_alive: float = _row(75.0, _seconds, "seconds that a connection is kept without a request")
+    max_connections: int = _row(4_096, _whole(16, 1_000_000), "connections at one time, at most")
+    ops_host: str = _row("127.0.0.1", _text, "address to listen on for metrics and /health/deep")
+    ops_port: int = _row(9400, _whole(1, 65_535), "port to listen on for metrics and /health/deep")
     stop_grace: float = _row(20.0, _seconds, "seconds to finish what is under way when stopping")
     strict_codes: bool = _row(False, _flag, "refuse codes that the code lists lack")
     require_certification: bool = _row(

@@ -17,7 +17,7 @@ SCOPE = "inbox.read"
 KEEP_ALIVE_SECONDS = 15.0  # a comment keeps proxies from closing a silent stream
 BATCH = 100
 EVENT_STREAM = "text/event-stream"
-HEADERS = {"Cache-Control": "no-store"}
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx, too, passes each event on
 
 
 async def stream_inbox(runtime: Runtime, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """Broken requests of every kind, to be sent to a whole gateway. `tests/error_page.py` shows its real answers."""
 
+import gzip
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +11,14 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from gateway import answers, outcome
+from gateway.app import create_app
 from gateway.edge import Edge
 from gateway.edxl import xml_writer
 from gateway.errors import CoreOutage
 from gateway.model import Limits
 from schemas.examples import minimal
 from schemas.fields import table
+from tests.abuse.wire import listening, talk
 from tests.house import BASE, NOW, PUBLISHERS, House, case, publisher
 from tests.strategies import enveloped
 
@@ -123,6 +126,16 @@ async def forged_answer(house: House) -> httpx.Response:
     await house.send(case(1))
     about = answers.Correspondence("fr.health.samu222", "fr.health.samu440", "fr.health.samu440_1")
     return await house.send(answers.reference(about, house.clock(), "INTEGRE"), "strict")
+
+
+def on_the_wire(request: bytes, **bounds: Any) -> Act:
+    """Bytes to the gateway's own HTTP server."""
+
+    async def act(house: House) -> httpx.Response:
+        async with listening(create_app(house.runtime), **bounds) as port:
+            return (await talk(port, request))[-1].response
+
+    return act
 
 
 def twice(document: dict[str, Any]) -> dict[str, Any]:
@@ -238,6 +251,41 @@ EXAMPLES = (
     ),
     Example("XML of model v1", "v1 has no XML form here", raw(written(case(1)), **{"Content-Type": "application/xml", "Model-Version": "v1"})),
     Example("Too large", "2 MiB", raw(b" " * 2_097_152)),
+    Example(
+        "Compressed",
+        "`Content-Encoding: gzip`; the answer says `Accept-Encoding: identity`",
+        raw(gzip.compress(orjson.dumps(case(1)), mtime=0), **{"Content-Encoding": "gzip"}),
+    ),
+    Example(
+        "A header field twice",
+        "two `Authorization`",
+        on_the_wire(b"GET /v1/quota HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"),
+    ),
+    Example(
+        "A request that does not come in time",
+        "the head has no end",
+        on_the_wire(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\n", head_seconds=0.1),
+    ),
+    Example(
+        "An expectation that is not known",
+        "`Expect: the-best`",
+        on_the_wire(b"GET /v1/quota HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n"),
+    ),
+    Example(
+        "A head that is too large",
+        "a field of 40,000 bytes",
+        on_the_wire(b"GET /v1/quota HTTP/1.1\r\nHost: x\r\nX-Filler: " + b"y" * 40_000 + b"\r\n\r\n"),
+    ),
+    Example(
+        "A transfer coding that is not known",
+        "`Transfer-Encoding: gzip, chunked`",
+        on_the_wire(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    ),
+    Example(
+        "Another version of HTTP",
+        "HTTP/2 without being asked",
+        on_the_wire(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    ),
     Example("A wrong parameter", "`Model-Version: v9`", body(case(1), **{"Model-Version": "v9"})),
     Example(
         "Not sayable in the wanted form",

@@ -13,7 +13,7 @@ import orjson
 from joserfc.jwk import ECKey
 
 from gateway import service
-from gateway.app import create_app
+from gateway.app import create_app, create_operations_app
 from gateway.model import Limits, Publisher
 from gateway.oauth2 import CoreClient, client_assertion, generate_signing_keys
 from gateway.registry import Registry, RegistryHolder
@@ -66,6 +66,12 @@ class House:
     core: MemoryCore
     clock: Clock
     core_key: ECKey
+
+    @property
+    def operations(self) -> httpx.AsyncClient:
+        """A client of the operations listener."""
+        inside = httpx.ASGITransport(create_operations_app(self.runtime))
+        return httpx.AsyncClient(transport=inside, base_url=BASE)
 
     async def token(self, client_id: str = "lrm") -> dict[str, str]:
         answer = await self.client.post(

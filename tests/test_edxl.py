@@ -94,7 +94,6 @@ def test_a_broken_envelope_reads_as_empty_parts(broken: dict[str, object]) -> No
         (b"[1]", "top level"),
         (b'"text"', "top level"),
         (b'{"a":[' + b"1," * 50_001 + b"1]}", "more than 50000"),
-        (b'\xef\xbb\xbf{"a":1}', "not JSON"),
         (b'{"a":"\\ud800"}', "not JSON"),
     ],
     ids=[
@@ -108,7 +107,6 @@ def test_a_broken_envelope_reads_as_empty_parts(broken: dict[str, object]) -> No
         "array",
         "string",
         "items",
-        "bom",
         "surrogate",
     ],
 )

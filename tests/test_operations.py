@@ -119,7 +119,7 @@ async def test_dead_letters_are_listed_from_a_backup_while_the_gateway_runs(tmp_
 
 
 async def metric(gateway: House, name: str) -> float:
-    text = (await gateway.client.get("/metrics")).text
+    text = (await gateway.operations.get("/metrics")).text
     return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
 
 
@@ -168,7 +168,7 @@ async def test_retention_erases_what_is_finished_and_keeps_what_waits(tmp_path: 
 @pytest.mark.parametrize("name", re.findall(r"`(gateway_[a-z_]+)", PAGE))
 async def test_every_metric_that_the_page_names_is_there(tmp_path: Path, name: str) -> None:
     async with house(tmp_path) as gateway:
-        text = (await gateway.client.get("/metrics")).text
+        text = (await gateway.operations.get("/metrics")).text
         assert re.search(rf"^# HELP {name} ", text, re.MULTILINE), name
 
 
@@ -180,7 +180,9 @@ async def test_without_a_disk_nothing_is_accepted_and_nothing_is_lost(tmp_path: 
         writer(gateway.runtime.store).execute("PRAGMA query_only = ON")
         refused = await gateway.send(case(2))  # a token by secret is given all the same
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        assert (await gateway.client.get("/health/ready")).status_code == 503
+        deep = await gateway.operations.get("/health/deep")
+        assert (deep.status_code, deep.json()["store"]) == (503, "not-writable")
+        assert (await gateway.client.get("/health/ready")).status_code == 200
         assert (await gateway.client.get("/health/live")).status_code == 200
         bundle = orjson.dumps({**gateway.core.bundles[0]})
         headers = {"Content-Type": "application/fhir+json", **core_token}
@@ -198,7 +200,8 @@ async def test_without_a_disk_nothing_is_accepted_and_nothing_is_lost(tmp_path: 
         ).status_code == 200
         writer(gateway.runtime.store).execute("PRAGMA query_only = OFF")
         assert (await gateway.send(case(2))).status_code == 202
-        assert (await gateway.client.get("/health/ready")).status_code == 200
+        deep = await gateway.operations.get("/health/deep")
+        assert (deep.status_code, deep.json()["store"]) == (200, "writable")
 
 
 async def test_a_clock_ahead_expires_and_one_that_steps_back_keeps_the_order(tmp_path: Path) -> None:

@@ -22,13 +22,14 @@ from publishers.sandbox.publishers import describe, generate_keys, generate_publ
 
 
 def free_port() -> int:
-    """A free port whose successor is free as well."""
+    """A free port whose two successors are free as well."""
     while True:
-        with socket.socket() as one, socket.socket() as two:
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
             one.bind(("127.0.0.1", 0))
             port: int = one.getsockname()[1]
             try:
                 two.bind(("127.0.0.1", port + 1))
+                three.bind(("127.0.0.1", port + 2))
             except (OSError, OverflowError):
                 continue
             return port
@@ -148,7 +149,7 @@ def test_what_is_written_for_the_gateway_holds_no_secret_of_a_publisher(tmp_path
 
 
 def test_sandbox_json_has_the_contracts_members() -> None:
-    told = describe("http://g", "http://c", generate_publishers())
+    told = describe("http://g", "http://c", generate_publishers(), "http://o")
     assert told.keys() == {"gateway", "core", "publishers"}
     members = "id client_id client_secret private_key_jwk sender_ids inbox_ids model_version format"
     assert [publisher.keys() for publisher in told["publishers"]] == [set(members.split())] * 3

@@ -31,6 +31,10 @@ class Served:
     environ: dict[str, str]
 
     @property
+    def operations(self) -> str:
+        return f"http://127.0.0.1:{self.environ['GATEWAY_OPS_PORT']}"
+
+    @property
     def registration(self) -> Path:
         return self.folder / "registry" / f"{self.publisher.id}.toml"
 

@@ -1,5 +1,6 @@
 """Where it happens: a folder with keys and registrations, free ports, and the environment of each gateway."""
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ LIMITS = {
 WIDE = {**LIMITS, "per_second": 100_000}
 HOST = "127.0.0.1"
 POISON = "poison"  # what the distributionID of a message holds that the core always fails
+OPERATIONS = 2  # a replica's operations listener is so many ports above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Scene:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         told = environment(self.front, self.core, self.folder) | {
             "GATEWAY_PORT": replica.rpartition(":")[2],
+            "GATEWAY_OPS_PORT": str(int(replica.rpartition(":")[2]) + OPERATIONS),
             "GATEWAY_DATABASE_URL": self.database,
             "GATEWAY_RETRY_BASE": "0.05",
             "GATEWAY_RETRY_MAX": "0.5",
@@ -49,10 +52,14 @@ class Scene:
 
 
 def free_url() -> str:
-    """A URL at a port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return f"http://{HOST}:{probe.getsockname()[1]}"
+    """A URL at a port that nobody listens on just now, nor on the one of its operations listener."""
+    while True:
+        with socket.socket() as probe, socket.socket() as operations:
+            probe.bind((HOST, 0))
+            port = probe.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                operations.bind((HOST, port + OPERATIONS))
+                return f"http://{HOST}:{port}"
 
 
 def make(

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from bench.chaos.scene import WIDE, free_url
+from bench.chaos.scene import OPERATIONS, WIDE, free_url
 from bench.fairness import stage as stages
 from bench.fairness.probe import Seen
 
@@ -78,7 +78,8 @@ async def backlogged(seconds: float, *, on_postgresql: bool) -> Told:
 
 async def waiting(stage: stages.Stage) -> int:
     """How many messages wait for the core."""
-    text = (await stage.http.get(f"{stage.scene.front}/metrics")).text
+    host, _, port = stage.scene.front.rpartition(":")
+    text = (await stage.http.get(f"{host}:{int(port) + OPERATIONS}/metrics")).text
     return int(
         float(next(line.split()[1] for line in text.splitlines() if line.startswith("gateway_backlog ")))
     )

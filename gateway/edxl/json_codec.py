@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 import schemas
+from gateway.edxl import encoding
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Envelope, JsonObject, Message
 
@@ -26,11 +27,10 @@ def decode(body: bytes, model_version: str) -> Message:
 def parse(body: bytes) -> Any:
     """The JSON value of a body. Raises Refused (400, Hub 102) where it is none, or nests deeper than MAX_DEPTH."""
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(encoding.without_bom(body))
     except orjson.JSONDecodeError as error:
-        raise _unreadable(
-            f"The body is not JSON in UTF-8: {error.msg} at byte {error.pos}. Correct it and send it again."
-        ) from None
+        reason = encoding.fault(body) or f"{error.msg} at byte {error.pos}. Correct it and send it again."
+        raise _unreadable(f"The body is not JSON in UTF-8: {reason}") from None
     # brackets bound the depth from above (text may hold some too): the walk is for the rare rest
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _unreadable(

@@ -7,6 +7,7 @@ the moment it begins, before any entity is declared.
 
 from xml.parsers import expat
 
+from gateway.edxl import encoding
 from gateway.edxl.json_codec import MAX_DEPTH, MAX_ITEMS
 from gateway.errors import ErrorKind, Issue, Refused
 
@@ -51,7 +52,7 @@ def parse(body: bytes) -> Element:
     or MAX_ITEMS elements.
     """
     if body.startswith(UTF_16):
-        raise unreadable("The body is in UTF-16. Send UTF-8.")
+        raise unreadable(f"The body is not well-formed XML in UTF-8: {encoding.fault(body)}")
     tree = _Tree(ascii_only=body.isascii())
     parser = expat.ParserCreate("utf-8", "}")  # the declaration is read by us: what it says must be so
     parser.buffer_text = True
@@ -68,9 +69,8 @@ def parse(body: bytes) -> Element:
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
-        raise unreadable(
-            f"The body is not well-formed XML in UTF-8: {expat.ErrorString(error.code)} at {where}."
-        ) from None
+        reason = encoding.fault(body) or f"{expat.ErrorString(error.code)} at {where}."
+        raise unreadable(f"The body is not well-formed XML in UTF-8: {reason}") from None
     return tree.top.children[0]
 
 

@@ -7,7 +7,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.body import not_arrived, refuse_coding, waits_for_100
 from gateway.callers import caller
+from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import JsonObject
 from gateway.oauth2 import jose
 from gateway.oauth2.clients import SCOPES
@@ -71,6 +73,8 @@ async def token_answer(server: TokenServer, request: Request) -> Answer:
         form = await _form(request, "grant_type", server.service)
     except ValueError as error:
         return refusal("invalid_request", str(error))
+    except Refused as error:
+        return unreadable(error)
     return await answer(server, form, server.service.now())
 
 
@@ -80,7 +84,15 @@ async def revocation_answer(server: TokenServer, request: Request) -> Answer:
         form = await _form(request, "token", server.service)
     except ValueError as error:
         return refusal("invalid_request", str(error))
+    except Refused as error:
+        return unreadable(error)
     return await revoke(server, form, server.service.now())
+
+
+def unreadable(error: Refused) -> Answer:
+    """The answer where HTTP itself brought no whole form: 408, 415, 400 (RFC 6749, section 5.2 has no word of its own)."""
+    told = refusal("invalid_request", error.issues[0].diagnostics)
+    return replace(told, status=error.status, headers={**told.headers, **error.headers})
 
 
 async def _form(request: Request, needed: str, service: AuthorizationService) -> TokenForm:
@@ -139,6 +151,10 @@ def smart_configuration(service: AuthorizationService) -> JsonObject:
 
 
 async def _body(request: Request) -> bytes:
+    refuse_coding(request)
+    declared = int(request.headers.get("content-length") or 0)
+    if declared > MAX_FORM and waits_for_100(request):
+        raise Refused(Issue(ErrorKind.TOO_LARGE, f"The body is over {MAX_FORM} bytes."))
     body, size = bytearray(), 0
     try:
         async for chunk in request.stream():
@@ -151,6 +167,8 @@ async def _body(request: Request) -> bytes:
         raise ValueError("The client went away.") from None
     if size > MAX_FORM:
         raise ValueError(f"The body is over {MAX_FORM} bytes.")
+    if size < declared:
+        raise not_arrived()
     return bytes(body)
 
 

@@ -4,6 +4,7 @@ Read `run` first. What the gateway reads is what it reads in production: setting
 """
 
 import asyncio
+import logging
 import shutil
 import signal
 import sys
@@ -16,13 +17,15 @@ import httpx
 import uvloop
 
 from gateway.observability import configure_logging
+from gateway.server import served
+from gateway.settings import Settings
 from publishers.sandbox import publishers as demo
 from publishers.sandbox.clock import Clock
 from publishers.sandbox.core.opening import http_client
 from publishers.sandbox.demonstration import Stage, StepFailed, play
 from publishers.sandbox.front import Front
 from publishers.sandbox.plant import Sandbox, environment
-from publishers.sandbox.servers import HOST, PortTaken, listen, served
+from publishers.sandbox.servers import GRACE, HOST, PortTaken, listen
 
 __all__ = ["MARKER", "Sandbox", "environment", "make_afresh", "opened", "run"]
 
@@ -30,7 +33,7 @@ MARKER = ".gateway-sandbox"  # what tells a sandbox's data folder from any other
 
 
 def run(port: int, data: Path, once: bool) -> int:
-    """Serve the gateway on `port` and the core on the next one, with data made afresh in `data`, and play the demonstration.
+    """Serve the gateway on `port`, the core on the next one and operations on the one after, with data made afresh in `data`, and play the demonstration.
 
     Then serve until interrupted, or leave with `once`. The exit code: 0, or 1 where it cannot start or, with `once`,
     where the demonstration failed.
@@ -65,20 +68,25 @@ async def _serve(port: int, data: Path, *, once: bool) -> int:
 
 @asynccontextmanager
 async def opened(port: int, data: Path, real: Callable[[], float] = time.time) -> AsyncIterator[Sandbox]:
-    """A sandbox that serves on `port` and the next one, with data made afresh in `data`; `real` is the clock behind its own.
+    """A sandbox that serves on `port` and the next two, with data made afresh in `data`; `real` is the clock behind its own.
 
     Raises PortTaken and FileExistsError, having touched nothing.
     """
     async with AsyncExitStack() as stack:
-        for_gateway, for_core = stack.enter_context(listen(port)), stack.enter_context(listen(port + 1))
+        sockets = [stack.enter_context(listen(one)) for one in (port, port + 1, port + 2)]
+        for_gateway, for_core, for_operations = sockets
         make_afresh(data)
-        gateway, core = f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"
+        # an answer that POST /faults drops is an error in uvicorn's eyes
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+        gateway, core, operations = (f"http://{HOST}:{one}" for one in (port, port + 1, port + 2))
         http = await stack.enter_async_context(http_client(gateway))
-        sandbox = Sandbox(gateway, core, data, http, Clock(real))
-        await stack.enter_async_context(served(sandbox.core_app, for_core))
+        serving = Settings(base_url=gateway)  # what the listeners need of them
+        sandbox = Sandbox(gateway, core, operations, data, http, Clock(real))
+        await stack.enter_async_context(served(sandbox.core_app, for_core, serving, GRACE))
+        await stack.enter_async_context(served(sandbox.operations_app, for_operations, serving, GRACE))
         await sandbox.start()
         stack.push_async_callback(sandbox.stop)
-        await stack.enter_async_context(served(Front(sandbox), for_gateway))
+        await stack.enter_async_context(served(Front(sandbox), for_gateway, serving, GRACE))
         stack.callback(sandbox.end_waits)
         yield sandbox
 

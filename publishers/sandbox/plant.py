@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from gateway import service, settings
-from gateway.app import create_app
+from gateway.app import create_app, create_operations_app
 from gateway.registry import Registry
 from gateway.runtime import Runtime
 from publishers.sandbox import publishers as demo
@@ -32,9 +32,13 @@ SIGNING_KEYS = 2  # at most: the one that signs, and the one before it
 
 
 def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
-    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`; its retries are quick."""
+    """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`; its retries are quick, and its
+    operations listener is two ports above it.
+    """
+    port = int(gateway.rpartition(":")[2])
     return {
-        "GATEWAY_PORT": gateway.rpartition(":")[2],
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_OPS_PORT": str(port + 2),
         "GATEWAY_BASE_URL": gateway,
         "GATEWAY_DATABASE_URL": f"sqlite:///{data / 'gateway.db'}",
         "GATEWAY_REGISTRY_DIR": str(data / "registry"),
@@ -54,23 +58,25 @@ def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
 
 
 class Sandbox:
-    """Gateway and core on `data`, behind the switches `gateway_app` and `core_app`, which a server serves at their URLs.
+    """Gateway and core on `data`, behind the switches `gateway_app`, `core_app` and `operations_app`, each served at its URL.
 
     `http` calls the gateway for the peers. Whoever changes or shows a sandbox holds `changing` meanwhile. A gateway is exchanged as in production, by a restart on the same files.
     """
 
-    def __init__(self, gateway: str, core: str, data: Path, http: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self, gateway: str, core: str, operations: str, data: Path, http: httpx.AsyncClient, clock: Clock
+    ) -> None:
         self.gateway = gateway
         self.data = data
         self.clock = clock
-        self.gateway_app, self.core_app = Switch(), Switch()
+        self.gateway_app, self.core_app, self.operations_app = Switch(), Switch(), Switch()
         self.seed = 0
         self.guests = Guests()
         self.registration_token = secrets.token_urlsafe(32)  # of who can read sandbox.json
         self.runtime: Runtime
         self.core: SimulatedCore
         self.director: Director
-        self.core_url = core
+        self.core_url, self.operations_url = core, operations
         self._http = http
         self._first = demo.generate_publishers(), demo.generate_keys()
         self.publishers, self._keys = self._first
@@ -196,7 +202,7 @@ class Sandbox:
             {"name": one.name, "label": one.label, "recipient": one.recipient, "header": one.header}
             for one in SCENARIOS
         ]
-        told: JsonObject = demo.describe(self.gateway, self.core_url, self.publishers)
+        told: JsonObject = demo.describe(self.gateway, self.core_url, self.publishers, self.operations_url)
         document = {
             **told,
             "sandbox": f"{self.gateway}/sandbox",
@@ -216,8 +222,10 @@ class Sandbox:
         opening = service.assembled(made, exclusive_senders=False, now=self.clock)
         self.runtime = await self._running.enter_async_context(opening)
         self.gateway_app.open(create_app(self.runtime))
+        self.operations_app.open(create_operations_app(self.runtime))
 
     async def _close_gateway(self) -> None:
         self.end_waits()
         await self.gateway_app.close(PATIENCE)
+        await self.operations_app.close(PATIENCE)
         await self._running.aclose()

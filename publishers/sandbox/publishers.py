@@ -169,10 +169,10 @@ def write_private(path: Path, document: JsonObject) -> None:
     unfinished.replace(path)
 
 
-def describe(gateway: str, core: str, publishers: tuple[DemoPublisher, ...]) -> JsonObject:
+def describe(gateway: str, core: str, publishers: tuple[DemoPublisher, ...], operations: str) -> JsonObject:
     """What `DIR/sandbox.json` holds of the servers and the publishers."""
     told = [
         {name: value for name, value in asdict(publisher).items() if name not in ("name", "webhook")}
         for publisher in publishers
     ]
-    return {"gateway": gateway, "core": core, "publishers": told}
+    return {"gateway": gateway, "core": core, "operations": operations, "publishers": told}

@@ -105,10 +105,11 @@ async def running(
 
     Raises NotStarted.
     """
-    port, core_port = free_ports(2)
+    port, core_port, operations_port = free_ports(3)
     gateway, core = f"http://{HOST}:{port}", f"http://{HOST}:{core_port}"
     keys = write(folder, registrations)
     settings = environment(folder, gateway, public_url or gateway, core)
+    settings["GATEWAY_OPS_PORT"] = str(operations_port)
     async with AsyncExitStack() as stack:
         of_core = [
             "publishers.sandbox.core",

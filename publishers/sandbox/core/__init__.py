@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.errors import GatewayError
 from publishers.sandbox.assertion import public_jwks
 from publishers.sandbox.core import bundle as canonical
 from publishers.sandbox.core import faults
@@ -215,6 +216,8 @@ def create_core(core: SimulatedCore) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> Any:
         try:
             await router(scope, receive, send)
+        except GatewayError as error:  # a body that did not come: see gateway/protocol.py
+            await outcome(error.status, "structure", error.issues[0].diagnostics)(scope, receive, send)
         except AnswerDropped:
             return "answer dropped"  # a returned value makes uvicorn close the connection without an answer
         return None
