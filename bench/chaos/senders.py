@@ -93,7 +93,7 @@ class Senders:
     async def _send(self, publisher: DemoPublisher, peer: DemoPublisher, number: int, index: int) -> None:
         body = self.body(publisher, peer, f"{number:04d}-{index:06d}", f".{number:04d}")
         receipt = await self.receipt(publisher, body)
-        self._keep({"lane": f"{number:04d}", "index": index, "recipient": peer.id, **receipt})
+        self._keep({**receipt, "lane": f"{number:04d}", "index": index, "recipient": peer.id})
 
     def body(self, sender: DemoPublisher, recipient: DemoPublisher, name: str, lane: str) -> bytes:
         """One message."""
