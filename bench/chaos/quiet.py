@@ -52,7 +52,7 @@ async def same_message(folder: Path, times: int) -> Same:
             answers = await asyncio.gather(*(senders.post(sender, body, r) for r in stage.scene.replicas))
             several += len({answer.json()["id"] for answer in answers}) > 1
             first += sum(answer.status_code == 202 for answer in answers)
-            receipts.append({"lane": str(number), "index": 0, "recipient": peer.id, **answers[0].json()})
+            receipts.append({**answers[0].json(), "lane": str(number), "index": 0, "recipient": peer.id})
         return Same(times, several, first, await drained(stage, senders, receipts))
 
 
