@@ -202,7 +202,7 @@ def test_a_head_that_never_ends_is_cut_off(served: Served) -> None:
     line = b"X-Filler: " + b"y" * 1_000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as client:
         client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + line * 300)  # and no blank line
-        assert client.recv(1_000).startswith(b"HTTP/1.1 400 ")
+        assert client.recv(1_000).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_large_body_is_no_large_head(served: Served) -> None:

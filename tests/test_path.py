@@ -173,7 +173,7 @@ async def test_a_long_poll_wakes_with_the_message(gateway: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["?wait=-1", "?wait=9999", "?limit=0", "?limit=x", "?cursor=-", "?cursor=99999999999999999999"]
+    "query", ["?wait=-1", "?wait=x", "?limit=0", "?limit=x", "?cursor=-", "?cursor=99999999999999999999"]
 )
 async def test_bad_parameters(gateway: House, query: str) -> None:
     answer = await gateway.client.get(f"/v1/inbox{query}", headers=await gateway.token("peer"))

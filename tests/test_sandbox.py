@@ -150,7 +150,7 @@ def test_what_is_written_for_the_gateway_holds_no_secret_of_a_publisher(tmp_path
 
 def test_sandbox_json_has_the_contracts_members() -> None:
     told = describe("http://g", "http://c", generate_publishers(), "http://o")
-    assert told.keys() == {"gateway", "core", "publishers"}
+    assert told.keys() == {"gateway", "core", "operations", "publishers"}
     members = "id client_id client_secret private_key_jwk sender_ids inbox_ids model_version format"
     assert [publisher.keys() for publisher in told["publishers"]] == [set(members.split())] * 3
     first, second, third = told["publishers"]

@@ -7,5 +7,5 @@ drives; `report` turns results into a signed verdict. `command.py` is the comman
 
 NAME = "regulation-gateway-conformance"
 VERSION = (
-    "1.0.0"  # of the suite: rises with every change of a requirement or a check, and stands in each report
+    "1.1.0"  # of the suite: rises with every change of a requirement or a check, and stands in each report
 )

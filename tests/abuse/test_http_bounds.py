@@ -368,16 +368,16 @@ async def test_the_longest_silent_connections_make_room_and_whoever_waits_for_an
 async def test_a_newcomer_is_closed_where_everyone_waits_for_an_answer(tmp_path: Path) -> None:
     async with house(tmp_path) as gateway:
         token = (await gateway.token())["Authorization"].encode()
-        async with listening(create_app(gateway.runtime), max_connections=3) as port:
+        async with listening(create_app(gateway.runtime), max_connections=40) as port:
             poll = b"GET /v1/inbox?wait=30 HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n%b\r\n" % (
                 token,
                 CLOSE,
             )
-            polling = [asyncio.create_task(talk(port, poll)) for _ in range(3)]
-            await until(lambda: gateway.runtime.readers.open("lrm") == 3)
+            polling = [asyncio.create_task(talk(port, poll)) for _ in range(40)]
+            await until(lambda: gateway.runtime.readers.open("lrm") == 40)
             assert await talk(port, GET + b"\r\n") == []
             gateway.runtime.store.end_waits()
-            assert [[answer.status for answer in await one] for one in polling] == [[200]] * 3
+            assert [[answer.status for answer in await one] for one in polling] == [[200]] * 40
 
 
 async def test_memory_of_many_unfinished_heads_is_bounded() -> None:

@@ -10,7 +10,7 @@ GatewayError                 status, issues, request_id, retry, retry_after
 ├── DuplicateId              the distributionID was used for another message (409)
 ├── Expired                  dateTimeExpires is past (410)
 ├── QuotaExceeded            the quota is spent, for longer than the deadline lets wait (429)
-├── Unavailable              the gateway failed or was overloaded until the deadline (5xx)
+├── Unavailable              the gateway failed or was overloaded until the deadline (5xx), or the request came too slowly (408)
 │   └── Unreachable          no answer came until the deadline
 └── UnexpectedAnswer         the answer is none of the contract's
 
@@ -137,6 +137,7 @@ class UnexpectedAnswer(GatewayError):
 _STRICTEST_FIRST = ("never", "new-id", "same-id", "after")
 _BY_CODE: dict[str, type[GatewayError]] = {
     "invalid-parameter": InvalidRequest,
+    "malformed-request": InvalidRequest,
     "method-not-allowed": InvalidRequest,
     "untranslatable": Untranslatable,
 }
@@ -146,12 +147,15 @@ _BY_STATUS: dict[int, type[GatewayError]] = {
     403: PermissionDenied,
     404: NotFound,
     405: InvalidRequest,
+    408: Unavailable,
     409: DuplicateId,
     410: Expired,
     413: InvalidMessage,
     415: InvalidMessage,
+    417: InvalidRequest,
     422: InvalidMessage,
     429: QuotaExceeded,
+    431: InvalidRequest,
 }
 
 
