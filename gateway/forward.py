@@ -55,7 +55,7 @@ def to_bundle(job: Outgoing) -> bytes:
     A Bundle that a publisher sent is made anew too: what was judged goes out, and nothing that stood beside it.
     """
     stored = job.submission
-    bundle = translation.to_fhir(intake.decode(stored.body, stored.media_type, stored.model_version))
+    bundle = translation.to_fhir(intake.decode_stored(stored.body, stored.media_type, stored.model_version))
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Untranslatable("the translation does not fit the canonical profile", problems[0])

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateway import answers, edxl
 from gateway.body import read_body
+from gateway.duplicate_members import require_unique
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
@@ -88,6 +89,7 @@ def ack_wish(body: bytes) -> JsonObject:
         raise _wrong("The body is not an object.", "")
     for name, value in wish.items():
         _require_member(name, value)
+    require_unique(body, wish, ErrorKind.PARAMETER)
     return wish
 
 

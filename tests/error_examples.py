@@ -253,4 +253,9 @@ EXAMPLES = (
         body(case(1)),
         require_certification=True,
     ),
+    Example(
+        "A JSON member twice",
+        "`owner` is sent twice, and readers would differ on which one counts",
+        replaced(b'"owner":', b'"owner":"fr.health.samu750","owner":'),
+    ),
 )  # fmt: skip

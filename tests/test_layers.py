@@ -24,7 +24,7 @@ FLOORS = [
         "gateway.readers",
         "gateway.pace",
     ],
-    ["gateway.conversion"],
+    ["gateway.conversion", "gateway.duplicate_members"],
     ["gateway.intake", "gateway.views", "gateway.canonical_files"],
     ["gateway.dry_run"],
     ["gateway.registry", "gateway.observability"],
