@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway import edxl, reference, validation
+from gateway import edxl, validation
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Message, Publisher, iso
@@ -33,8 +33,8 @@ def issues(
 ) -> tuple[Issue, ...]:
     """All that speaks against the message, warnings too, with pointers into the sender's own format."""
     strict = _is_strict(runtime, publisher)
-    beyond = reference.about(_beyond(runtime, publisher, message, now), message.model_version)
-    found = (*beyond, *validation.judge(message, strict_codes=strict))
+    beyond = tuple(_beyond(runtime, publisher, message, now))
+    found = validation.judge(message, strict_codes=strict, beyond=beyond)
     if media_type != edxl.XML:
         return found
     return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, media_type)) for issue in found)

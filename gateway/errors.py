@@ -157,6 +157,14 @@ class ErrorKind(Enum):
         (600, "MESSAGE_CONVERSION_ERROR"),
         "The message cannot be said in the wanted form",
     )
+    TOO_MANY = Kind(
+        "too-many",
+        422,
+        "too-costly",
+        "new-id",
+        (300, "INVALID_MESSAGE"),
+        "The message has more of something than is taken in one message",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,4 +258,9 @@ EXAMPLES = (
         "`owner` is sent twice, and readers would differ on which one counts",
         replaced(b'"owner":', b'"owner":"fr.health.samu750","owner":'),
     ),
+    Example(
+        "Too many patients",
+        "501 patients in one message",
+        body(case(1, patient=[PATIENT] * 501)),
+    ),
 )  # fmt: skip

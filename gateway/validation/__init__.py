@@ -10,11 +10,11 @@ from itertools import chain, islice
 from gateway.errors import ErrorKind, Issue
 from gateway.model import Message
 from gateway.reference import about
-from gateway.validation import coherence, structure, terms
+from gateway.validation import bounds, coherence, structure, terms
 from gateway.validation.checks import check
 from gateway.validation.structure import is_valid
 
-__all__ = ["accepts", "check", "is_valid", "judge"]
+__all__ = ["accepts", "bounds", "check", "is_valid", "judge"]
 
 MAX_ISSUES = 200
 MAX_COUNTED = 1_000  # beyond, counting costs more than the number says
@@ -25,18 +25,25 @@ def accepts(message: Message, *, strict_codes: bool = False) -> bool:
 
     Warnings are not looked for: they change no verdict.
     """
-    return not strict_codes and is_valid(message) and coherence.is_plain(message)
+    return not strict_codes and is_valid(message) and coherence.is_plain(message) and bounds.within(message)
 
 
-def judge(message: Message, *, strict_codes: bool = False) -> tuple[Issue, ...]:
+def judge(
+    message: Message, *, strict_codes: bool = False, beyond: tuple[Issue, ...] = ()
+) -> tuple[Issue, ...]:
     """Everything that is to be said about a message, all at once; () for a faultless one.
 
-    The message may go on where no issue is an error. At most MAX_ISSUES are told, and a last one says how many more.
+    `beyond` is what is known already and told first. The message may go on where no issue is an error. At most MAX_ISSUES are
+    told, and a last one says how many more.
     """
     valid = is_valid(message)
     structural = () if valid else structure.issues(message)
     incoherent = () if valid and coherence.is_plain(message) else coherence.issues(message)
-    told = _told(chain(structural, incoherent, terms.issues(message, strict=strict_codes)))
+    told = _told(
+        chain(
+            beyond, bounds.issues(message), structural, incoherent, terms.issues(message, strict=strict_codes)
+        )
+    )
     return about(told, message.model_version)
 
 
