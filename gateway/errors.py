@@ -133,6 +133,14 @@ class ErrorKind(Enum):
         "unroutable", 422, "not-found", "new-id", (501, "UNROUTABLE_MESSAGE"), "The recipient is not known"
     )
     QUOTA = Kind("quota-exceeded", 429, "throttled", "after", None, "The quota is spent")
+    VOLUME = Kind(
+        "bytes-exceeded",
+        429,
+        "throttled",
+        "same-id",
+        None,
+        "The window in bytes for repeats and refused messages is spent",
+    )
     OVERLOADED = Kind(
         "overloaded",
         503,

@@ -43,31 +43,38 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
     publisher = await authenticate(runtime, request, "message.send")  # 401 403
     with runtime.quota.in_flight(publisher):  # 429
         posted = await read_posted(runtime, request, publisher)  # 413 415
-        message = intake.decode(
-            posted.body, posted.media_type, model_version(request, publisher.model_version)
-        )  # 400
-        now = runtime.now()
-        urgent = runtime.urgent_cases.is_urgent(
-            publisher.id, facts.priority(message), facts.case_id(message), now
-        )
-        spent = None
-        try:
-            spent = await runtime.quota.spend(publisher, urgent, now)  # 429
-            await take_turn(runtime, publisher, urgent, now)
-            acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
-        except GatewayError as refusal:
-            repeated = await replay(runtime, publisher, message, posted, refusal)
-            if repeated is None:
-                raise
-            if spent is not None:
-                await runtime.quota.give_back(publisher, spent, now)
-            return repeated
-        receipt = await keep(
-            runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
-        )  # 409 503
+        version = model_version(request, publisher.model_version)  # 400
+        with runtime.volume.metered(publisher, len(posted.body), runtime.now()) as meter:  # 429
+            receipt = await take(runtime, publisher, posted, version)
+            meter.is_new = not receipt.duplicate
+    return accepted(runtime, publisher, receipt)
+
+
+async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: str) -> Receipt:
+    """The receipt of a message that was posted, durable; the first one's where it came before."""
+    message = intake.decode(posted.body, posted.media_type, version)  # 400
+    now = runtime.now()
+    urgent = runtime.urgent_cases.is_urgent(
+        publisher.id, facts.priority(message), facts.case_id(message), now
+    )
+    spent = None
+    try:
+        spent = await runtime.quota.spend(publisher, urgent, now)  # 429
+        await take_turn(runtime, publisher, urgent, now)
+        acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
+    except GatewayError as refusal:
+        repeated = await replay(runtime, publisher, message, posted, refusal)
+        if repeated is None:
+            raise
+        if spent is not None:
+            await runtime.quota.give_back(publisher, spent, now)
+        return repeated
+    receipt = await keep(
+        runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
+    )  # 409 503
     if not receipt.duplicate:
         runtime.urgent_cases.remember(publisher.id, facts.priority(message), facts.case_id(message), now)
-    return accepted(runtime, publisher, receipt)
+    return receipt
 
 
 async def take_turn(runtime: Runtime, publisher: Publisher, urgent: bool, now: float) -> None:
@@ -82,6 +89,7 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
     publisher = await authenticate(runtime, request, "message.send")
     posted = await read_posted(runtime, request, publisher)
+    runtime.volume.spend(publisher, len(posted.body), runtime.now())  # 429
     version = model_version(request, publisher.model_version)
     try:
         message = intake.decode(posted.body, posted.media_type, version)
@@ -104,7 +112,7 @@ async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) 
 
 async def replay(
     runtime: Runtime, publisher: Publisher, message: Message, posted: Posted, refusal: GatewayError
-) -> Response | None:
+) -> Receipt | None:
     """The first receipt where this very message was accepted before, None where the refusal stands: the caller raises it.
 
     A repeat is never refused. Where quota or expiry alone refuse, a distributionID used for other bytes is the graver news:
@@ -116,7 +124,7 @@ async def replay(
     if not distribution_id:
         return None
     try:
-        receipt = await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
+        return await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
     except Refused as conflict:
         passing = all(
             i.kind in {ErrorKind.QUOTA, ErrorKind.EXPIRED} or i.severity != "error" for i in refusal.issues
@@ -124,7 +132,6 @@ async def replay(
         if passing:
             raise conflict from None
         return None
-    return None if receipt is None else accepted(runtime, publisher, receipt)
 
 
 def submit(

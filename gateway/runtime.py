@@ -11,7 +11,7 @@ from gateway.headers import header
 from gateway.model import Publisher
 from gateway.oauth2 import AuthorizationService, Guard, Principal, require
 from gateway.pace import Pace
-from gateway.quota import Quota, UrgentCases
+from gateway.quota import Quota, UrgentCases, Volume
 from gateway.readers import Readers
 from gateway.registry import RegistryHolder
 from gateway.settings import Settings
@@ -34,6 +34,7 @@ class Runtime:
     webhook_keys: WebhookKeys | None = None
     readers: Readers = field(default_factory=Readers)
     pace: Pace = field(default_factory=Pace)
+    volume: Volume = field(default_factory=Volume)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ async def translate_message(runtime: Runtime, request: Request) -> Response:
     wanted = target(request, publisher.model_version)
     media_type = intake.media_type(request.headers.get("content-type", ""))
     body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
+    runtime.volume.spend(publisher, len(body), runtime.now())  # 429
     message = intake.decode(body, media_type, model_version(request, publisher.model_version))
     told = translated(message, wanted)
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}

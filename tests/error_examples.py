@@ -29,6 +29,9 @@ CLIENTS = (
     publisher(
         "small", ("fr.health.samu555",), ("fr.health.samu555",), limits=Limits(per_minute=1, reserve=0)
     ),
+    publisher(
+        "repeating", ("fr.health.samu666",), ("fr.health.samu666",), limits=Limits(bytes_per_minute=100)
+    ),
 )
 
 
@@ -88,6 +91,13 @@ async def reused(house: House) -> httpx.Response:
 async def one_too_many(house: House) -> httpx.Response:
     await house.send(sent_by("fr.health.samu555", case(1)), "small")
     return await house.send(sent_by("fr.health.samu555", case(2)), "small")
+
+
+async def repeats_without_room(house: House) -> httpx.Response:
+    document = sent_by("fr.health.samu666", case(1))
+    for _ in range(2):
+        answer = await house.send(document, "repeating")
+    return answer
 
 
 async def full_backlog(house: House) -> httpx.Response:
@@ -263,4 +273,5 @@ EXAMPLES = (
         "501 patients in one message",
         body(case(1, patient=[PATIENT] * 501)),
     ),
+    Example("Too many repeats", "the repeat of a client whose window in bytes is spent", repeats_without_room),
 )  # fmt: skip

@@ -160,6 +160,7 @@ LIMITS: dict[str, Field] = {
     "in_flight": Field(_count, Limits().in_flight),
     "max_body": Field(_count, Limits().max_body),
     "reserve": Field(_share, Limits().reserve),
+    "bytes_per_minute": Field(_count, Limits().bytes_per_minute),
 }
 CERTIFICATION: dict[str, Field] = {
     "report": Field(_text(SHA256_HEX, "64 hexadecimal digits in lower case")),
