@@ -32,6 +32,7 @@ from gateway.observability import configure_logging, log
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
+from gateway.reload import reloading
 from gateway.runtime import Runtime
 from gateway.server import Protocol, Server
 from gateway.settings import Settings, require_complete
@@ -156,16 +157,6 @@ def _read(path: object) -> bytes:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
 
 
-def reload(runtime: Runtime) -> None:
-    """Read the registry anew; a faulty one changes nothing and is said in the log."""
-    try:
-        runtime.registry.reload(lambda: read_registry(runtime.settings))
-    except ConfigurationError as error:
-        log.error("registry_reload_failed", findings=str(error).splitlines())
-    else:
-        log.info("registry_reloaded", publishers=len(runtime.registry.current.publishers))
-
-
 def settle_memory() -> None:
     """Call once when all is loaded: what lives for ever is not looked at again by the garbage collector. It comes for few
     new values at a time, so that it stops everyone for some 1 ms and not for 12, and seldom for older ones: few of those of
@@ -185,10 +176,11 @@ async def serve(settings: Settings) -> None:
     async with (
         assembled(settings) as runtime,
         desk.opened(settings.database_url, runtime.store, runtime.now),
-        watched(settings.registry_dir, known, lambda: reload(runtime)),
+        reloading(runtime.registry, lambda: read_registry(settings)) as reload,
+        watched(settings.registry_dir, known, reload),
     ):
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, reload, runtime)
+        loop.add_signal_handler(signal.SIGHUP, reload)
         idle = settings.stop_grace / 10
         config = uvicorn.Config(
             create_app(runtime),

@@ -31,7 +31,7 @@ FLOORS = [
     ["gateway.settings"],
     ["gateway.oauth2", "gateway.store", "gateway.core", "gateway.site", "gateway.shared_quota"],
     ["gateway.webhooks"],
-    ["gateway.runtime", "gateway.versions", "gateway.desk"],
+    ["gateway.runtime", "gateway.versions", "gateway.desk", "gateway.reload"],
     ["gateway.acceptance", "gateway.replicas"],
     [
         "gateway.receive",

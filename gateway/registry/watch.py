@@ -39,7 +39,7 @@ async def watched(
 async def _watch(directory: Path, known: Fingerprint, changed: Callable[[], None], every: float) -> None:
     while True:
         await asyncio.sleep(every)
-        found = fingerprint(directory)
+        found = await asyncio.to_thread(fingerprint, directory)  # a thousand files take some time
         if found != known:
             known = found
             changed()
