@@ -11,36 +11,37 @@ from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import Message, Publisher, iso
 from gateway.registry import Registry
 from gateway.runtime import Runtime
+from gateway.validation import Findings
 
 HEALTH_PREFIX = "fr.health"  # one side of every exchange is a health actor (Hub Santé, rule 5)
 ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
 
 
-def require(runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float) -> None:
-    """Raise Refused with all issues (400 403 410 422) where one of them is an error."""
-    strict = _is_strict(runtime, publisher)
-    if validation.accepts(message, strict_codes=strict) and not any(
-        _beyond(runtime, publisher, message, now)
-    ):
+def require(
+    runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float, own: Findings
+) -> None:
+    """Raise Refused with all issues (400 403 410 422) where one of them is an error. `own` is what the message alone shows."""
+    if own.good and not any(_beyond(runtime, publisher, message, now)):
         return
-    found = issues(runtime, publisher, message, media_type, now)
+    found = issues(runtime, publisher, message, media_type, now, own)
     if any(issue.severity == "error" for issue in found):
         raise Refused(*found)
 
 
 def issues(
-    runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float
+    runtime: Runtime, publisher: Publisher, message: Message, media_type: str, now: float, own: Findings
 ) -> tuple[Issue, ...]:
     """All that speaks against the message, warnings too, with pointers into the sender's own format."""
-    strict = _is_strict(runtime, publisher)
-    beyond = tuple(_beyond(runtime, publisher, message, now))
-    found = validation.judge(message, strict_codes=strict, beyond=beyond)
+    if not own.complete:
+        own = validation.find(message, strict_codes=is_strict(runtime, publisher))
+    found = validation.tell(own, message.model_version, tuple(_beyond(runtime, publisher, message, now)))
     if media_type != edxl.XML:
         return found
     return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, media_type)) for issue in found)
 
 
-def _is_strict(runtime: Runtime, publisher: Publisher) -> bool:
+def is_strict(runtime: Runtime, publisher: Publisher) -> bool:
+    """Whether a code that its list does not have is an error."""
     return publisher.strict_codes or runtime.settings.strict_codes
 
 

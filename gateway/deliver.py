@@ -17,6 +17,7 @@ from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import Delivery, JsonObject, Message, Publisher, Status, Submission
 from gateway.observability import DELIVERED, log
+from gateway.offload import HEAVY_BUNDLE, is_heavy, looks_urgent
 from gateway.pace import DELIVERY
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
@@ -33,7 +34,7 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     await identify(runtime, request, SCOPE)  # 401 403
     require_fhir(request)  # 415
     body = await read_body(request, runtime.settings.max_drain, runtime.settings.max_drain)  # 413
-    message = intake.from_bundle(body)  # 400 422
+    message = await message_in(runtime, body)  # 400 422
     publisher = recipient_of(runtime, message)  # 422
     if facts.priority(message) in URGENT_PRIORITIES:
         runtime.pace.urgent()
@@ -41,7 +42,7 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
         await runtime.pace.step((DELIVERY, publisher.id))
     try:
         before = await told_before(runtime, publisher, message)  # 503
-        delivery, *further = to_deliveries(publisher, message, before, runtime.now())  # 422
+        delivery, *further = await converted_beside(runtime, publisher, message, body, before)  # 422
     except Refused as refusal:
         await tell_the_sender(runtime, message, refusal)
         raise
@@ -78,15 +79,49 @@ def wanted_type(publisher: Publisher, message: Message) -> str:
     return (other_type(message.message_type) if crosses else "") or message.message_type
 
 
-async def told_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Message, ...]:
+async def message_in(runtime: Runtime, body: bytes) -> Message:
+    """The message that a Bundle says, in brief (`facts.brief`) where it is large. Raises Refused (400, 422)."""
+    if is_heavy(body, intake.FHIR_JSON):
+        return await runtime.offload.run(OWN, looks_urgent(body), brief_of, body)
+    return intake.from_bundle(body)
+
+
+def brief_of(body: bytes) -> Message:
+    """The message of a Bundle in brief. Raises Refused (400, 422)."""
+    return facts.brief(intake.from_bundle(body))
+
+
+async def converted_beside(
+    runtime: Runtime, publisher: Publisher, message: Message, body: bytes, before: Sequence[Delivery]
+) -> list[Delivery]:
+    """`to_deliveries`, in a worker where the Bundle is large, or what was told before. Raises Refused (422)."""
+    now = runtime.now()
+    if is_heavy(body, intake.FHIR_JSON) or sum(len(one.content) for one in before) > HEAVY_BUNDLE:
+        urgent = facts.priority(message) in URGENT_PRIORITIES
+        return await runtime.offload.run(OWN, urgent, deliveries_of, publisher, body, before, now)
+    return to_deliveries(publisher, message, decoded(before), now)
+
+
+def deliveries_of(
+    publisher: Publisher, body: bytes, before: Sequence[Delivery], now: float
+) -> list[Delivery]:
+    """`to_deliveries` from the Bundle's bytes. Raises Refused (422)."""
+    return to_deliveries(publisher, intake.from_bundle(body), decoded(before), now)
+
+
+def decoded(before: Sequence[Delivery]) -> tuple[Message, ...]:
+    """What was delivered, as messages."""
+    return tuple(edxl.decode(one.content, one.content_type, one.model_version) for one in before)
+
+
+async def told_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Delivery, ...]:
     """The RC-RI about its case that the recipient was sent, newest first, for an RS-SR that is to become one. Raises
     Unavailable (503).
     """
     if message.message_type != "RS-SR" or wanted_type(publisher, message) == "RS-SR":
         return ()
     recipient, case = message.envelope.address, facts.case_id(message)
-    found = await runtime.store.resources_told(publisher.id, recipient, case, TOLD)
-    return tuple(edxl.decode(one.content, one.content_type, one.model_version) for one in found)
+    return tuple(await runtime.store.resources_told(publisher.id, recipient, case, TOLD))
 
 
 def converted(publisher: Publisher, message: Message, before: Sequence[Message]) -> Converted:

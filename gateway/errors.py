@@ -13,7 +13,7 @@ ConfigurationError          names file and line; the process refuses to start
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.model import JsonObject
 
@@ -195,10 +195,18 @@ class GatewayError(Exception):
         self.issues = issues
         self.headers = headers or {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it was made: it comes from a worker process too."""
+        return _remade, (type(self), self.issues, self.headers)
+
     @property
     def status(self) -> int:
         """The HTTP status: 400 before 401 before 403 ... among the issues that are errors."""
         return min((i.kind.value.status for i in self.issues if i.severity == "error"), default=500)
+
+
+def _remade(kind: type[GatewayError], issues: tuple[Issue, ...], headers: dict[str, str]) -> GatewayError:
+    return kind(*issues, headers=headers)
 
 
 class Refused(GatewayError):

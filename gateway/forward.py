@@ -11,9 +11,10 @@ import orjson
 
 from gateway import answers, edxl, intake, translation
 from gateway.core import Core
-from gateway.errors import CoreOutage, CoreRejected, ErrorKind, Untranslatable
+from gateway.errors import CoreOutage, CoreRejected, ErrorKind, Unavailable, Untranslatable
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
+from gateway.offload import Offload, is_heavy_to_translate
 from gateway.pace import FORWARD, Pace
 from gateway.registry import RegistryHolder
 from gateway.store import Store
@@ -62,6 +63,14 @@ def to_bundle(job: Outgoing) -> bytes:
     return orjson.dumps(bundle)
 
 
+async def bundle_of(way: "Way", job: Outgoing) -> bytes:
+    """`to_bundle`, in a worker where that takes long. Raises Untranslatable, Unavailable."""
+    stored = job.submission
+    if is_heavy_to_translate(stored.body, stored.media_type):
+        return await way.offload.run(stored.publisher_id, stored.urgent, to_bundle, job)
+    return to_bundle(job)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """What a forward needs: where messages wait, where they go, who sent them, and the clock (POSIX seconds)."""
@@ -72,6 +81,7 @@ class Way:
     policy: ForwardPolicy
     now: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
+    offload: Offload = field(default_factory=Offload)
 
 
 async def forward(way: Way, job: Outgoing) -> str:
@@ -82,7 +92,9 @@ async def forward(way: Way, job: Outgoing) -> str:
         )
     await take_turn(way, job)
     try:
-        bundle = to_bundle(job)
+        bundle = await bundle_of(way, job)
+    except Unavailable:
+        raise  # the workers have no room or died: the message is tried again
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
         log.error(
             "translation_failed", receipt=job.id, message_type=job.submission.message_type, exc_info=error

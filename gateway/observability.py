@@ -34,6 +34,14 @@ CORE_CIRCUIT = Gauge(
     "1 while the core is held to be down and only probes go to it",
     registry=METRICS,
 )
+OFFLOADED = Counter(
+    "gateway_offloaded", "Large bodies worked on in a worker process, by the work", ["work"], registry=METRICS
+)
+OFFLOAD_RESTARTS = Counter(
+    "gateway_offload_restarts",
+    "Times that the worker processes were made anew after one died",
+    registry=METRICS,
+)
 WEBHOOKS = Counter("gateway_webhooks", "Webhooks by what came of an attempt", ["result"], registry=METRICS)
 WEBHOOKS_WAITING = Gauge(
     "gateway_webhooks_waiting", "Inbox items of which webhooks are to tell", registry=METRICS

@@ -10,11 +10,12 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import acceptance, intake, outcome
+from gateway import acceptance, intake, judging, outcome
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, GatewayError, Refused
 from gateway.headers import header
+from gateway.judging import Posting
 from gateway.model import Message, Publisher, Receipt, Submission
 from gateway.observability import RECEIVED, log
 from gateway.quota import Spent
@@ -52,7 +53,8 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
 
 async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: str) -> Receipt:
     """The receipt of a message that was posted, durable; the first one's where it came before."""
-    message = intake.decode(posted.body, posted.media_type, version)  # 400
+    posting = posting_of(runtime, publisher, posted, version)
+    message, found = await judging.read(runtime.offload, posting)  # 400
     now = runtime.now()
     urgent = runtime.urgent_cases.is_urgent(
         publisher.id, facts.priority(message), facts.case_id(message), now
@@ -61,7 +63,8 @@ async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: 
     try:
         spent = await runtime.quota.spend(publisher, urgent, now)  # 429
         await take_turn(runtime, publisher, urgent, now)
-        acceptance.require(runtime, publisher, message, posted.media_type, now)  # 400 403 410 422
+        found = found or await judging.find(runtime.offload, posting, message, warnings=False)
+        acceptance.require(runtime, publisher, message, posted.media_type, now, found)  # 400 403 410 422
     except GatewayError as refusal:
         repeated = await replay(runtime, publisher, message, posted, refusal)
         if repeated is None:
@@ -92,8 +95,10 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     runtime.volume.spend(publisher, len(posted.body), runtime.now())  # 429
     version = model_version(request, publisher.model_version)
     try:
-        message = intake.decode(posted.body, posted.media_type, version)
-        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now())
+        posting = posting_of(runtime, publisher, posted, version)
+        message, found = await judging.read(runtime.offload, posting)
+        found = found or await judging.find(runtime.offload, posting, message, warnings=True)
+        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now(), found)
     except Refused as refusal:
         if refusal.status != FORM_REFUSED:
             raise
@@ -101,6 +106,12 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     told = outcome.operation_outcome(issues, runtime.settings.fhir_base, runtime.settings.base_url)
     headers = deprecation(runtime.settings, version)
     return Response(orjson.dumps(told), headers=headers, media_type=outcome.MEDIA_TYPE)
+
+
+def posting_of(runtime: Runtime, publisher: Publisher, posted: Posted, version: str) -> Posting:
+    """A posted body and how this publisher's are judged."""
+    strict = acceptance.is_strict(runtime, publisher)
+    return Posting(posted.body, posted.media_type, version, strict, publisher.id)
 
 
 async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) -> Posted:

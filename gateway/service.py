@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 import uvicorn
 
-from gateway import desk
+from gateway import desk, workbench
 from gateway.app import create_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
@@ -29,6 +29,7 @@ from gateway.oauth2 import (
     load_signing_keys,
 )
 from gateway.observability import configure_logging, log
+from gateway.offload import Offload
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
@@ -90,11 +91,14 @@ async def running(
             settings.base_url, keys.signing, find_client, remember, revoke, now, settings.access_token_seconds
         )
         async with open_quota(settings.quota_url, store.usage, now) as quota:
+            offload = Offload(settings.heavy_workers)
             runtime = Runtime(
-                settings, registry, quota, urgent_cases, guard, authorization, store, now, keys.webhooks
-            )
+                settings, registry, quota, urgent_cases, guard, authorization, store, now, keys.webhooks,
+                offload=offload,
+            )  # fmt: skip
             async with at_work(runtime, core):
                 yield runtime
+            await offload.close()
     finally:
         await store.close()
 
@@ -200,5 +204,6 @@ async def serve(settings: Settings) -> None:
             # by then the workers are still to be drained
             signal.signal(number, signal.SIG_IGN)
         settle_memory()
+        runtime.offload.start(workbench.warm)
         log.info("serving", host=settings.host, port=settings.port)
         await Server(config, runtime.stop, idle).serve()

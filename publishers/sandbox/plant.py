@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway import service, settings
+from gateway import service, settings, workbench
 from gateway.app import create_app
 from gateway.registry import Registry
 from gateway.runtime import Runtime
@@ -32,6 +32,7 @@ SIGNING_KEYS = 2  # at most: the one that signs, and the one before it
 def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
     """The `GATEWAY_*` variables of a gateway on what `publishers.write` left in `data`; its retries are quick."""
     return {
+        "GATEWAY_HEAVY_WORKERS": "1",  # it has no large urgent cases to keep a place for
         "GATEWAY_PORT": gateway.rpartition(":")[2],
         "GATEWAY_BASE_URL": gateway,
         "GATEWAY_DATABASE_URL": f"sqlite:///{data / 'gateway.db'}",
@@ -207,6 +208,7 @@ class Sandbox:
         made = settings.load(environment(self.gateway, self.core_url, self.data))
         opening = service.assembled(made, exclusive_senders=False, now=self.clock)
         self.runtime = await self._running.enter_async_context(opening)
+        self.runtime.offload.start(workbench.warm)
         self.gateway_app.open(create_app(self.runtime))
 
     async def _close_gateway(self) -> None:
