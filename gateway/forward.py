@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway import answers, edxl, intake, translation
+from gateway.budget import ByteBudget
 from gateway.core import Core
 from gateway.errors import CoreOutage, CoreRejected, ErrorKind, Unavailable, Untranslatable
 from gateway.model import Delivery, JsonObject, Outgoing, Status, Step, Submission
@@ -18,8 +19,11 @@ from gateway.offload import Offload, is_heavy_to_translate
 from gateway.pace import FORWARD, Pace
 from gateway.registry import RegistryHolder
 from gateway.store import Store
+from gateway.validation.bounds import bundle_limit
 
 MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
+UNDER_WAY = 33_554_432  # bytes of Bundles under way, as estimated, and a quarter more for urgent ones
+GROWTH = 16  # a Bundle's bytes for each of an ordinary message's, at most
 URGENT_SHARE = 4  # one place for urgent messages alone to so many for all
 
 
@@ -82,10 +86,30 @@ class Way:
     now: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
     offload: Offload = field(default_factory=Offload)
+    budget: ByteBudget = field(default_factory=lambda: ByteBudget(UNDER_WAY, UNDER_WAY // URGENT_SHARE))
 
 
 async def forward(way: Way, job: Outgoing) -> str:
-    """One attempt at one message. Returns what came of it, for the metrics; the store knows it already."""
+    """One attempt at one message, once there is room for its Bundle. Returns what came of it, for the metrics; the store
+    knows it already.
+    """
+    size = expected_bytes(job.submission)
+    await way.budget.take(size, urgent=job.submission.urgent)
+    try:
+        return await attempt(way, job)
+    finally:
+        way.budget.give_back(size)
+
+
+def expected_bytes(stored: Submission) -> int:
+    """About how many bytes the Bundle of a stored message has: it is held until the core has answered."""
+    if stored.media_type == intake.FHIR_JSON:
+        return len(stored.body)
+    return min(GROWTH * len(stored.body), bundle_limit(stored.message_type))
+
+
+async def attempt(way: Way, job: Outgoing) -> str:
+    """See `forward`."""
     if job.submission.expires_at <= way.now():
         return await give_up(
             way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."

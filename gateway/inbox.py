@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway import answers, edxl
 from gateway.body import read_body
@@ -21,6 +22,7 @@ from gateway.views import item_json
 SCOPE = "inbox.read"
 STEPS = ("RECU", "ERREUR", "INTEGRE", "CONSULTE", "SUPPRIME")  # code list ETAPE
 MAX_ACK_BODY = 4_096
+PIECE = 65_536  # bytes of a page that are handed to the server at once: as many as it buffers
 
 
 async def read_inbox(runtime: Runtime, request: Request) -> Response:
@@ -38,7 +40,29 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
         "items": [item_json(item) for item in items],
         "cursor": str(items[-1].cursor if items else cursor),
     }
-    return Response(orjson.dumps(page), media_type="application/json")
+    return Page(runtime, publisher, orjson.dumps(page))
+
+
+class Page(Response):
+    """A page of the inbox, sent piece by piece: the server waits for its reader after each, and what it holds is counted.
+
+    Raises QuotaExceeded (429) where too much is on its way to this publisher.
+    """
+
+    def __init__(self, runtime: Runtime, publisher: Publisher, content: bytes) -> None:
+        super().__init__(content, media_type="application/json")
+        self._room = runtime.readers.page(publisher, len(content))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Send it."""
+        with self._room:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            for at in range(0, len(self.body), PIECE):
+                more = at + PIECE < len(self.body)
+                piece = bytes(self.body[at : at + PIECE])
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def acknowledge(runtime: Runtime, request: Request) -> Response:

@@ -18,6 +18,7 @@ FLOORS = [
         "gateway.outcome",
         "gateway.answers",
         "gateway.body",
+        "gateway.budget",
         "gateway.addresses",
         "gateway.breaker",
         "gateway.parameters",

@@ -38,6 +38,11 @@ PER_MEMBER = 200
 SMALL = 3_000  # members and items: with fewer no Bundle comes near its bound
 
 
+def bundle_limit(message_type: str) -> int:
+    """How many bytes the canonical Bundle of a type may have."""
+    return BUNDLES.get(message_type, (OTHERS, 0))[0]
+
+
 def within(message: Message) -> bool:
     """Whether a message has no more than a message may have."""
     return not any(issues(message))
@@ -74,7 +79,7 @@ def estimated_bundle(message: Message) -> int:
 
 
 def _bundle(message: Message, members: int) -> Iterator[Issue]:
-    most, _ = BUNDLES.get(message.message_type, (OTHERS, 0))
+    most = bundle_limit(message.message_type)
     expected = _estimate(message, members)
     if expected > most:
         text = (

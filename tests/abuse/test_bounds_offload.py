@@ -116,7 +116,7 @@ def test_ordinary_messages_stay_in_the_loop() -> None:
 async def test_work_is_done_in_another_process_that_is_nice() -> None:
     async with opened() as offload:
         assert await offload.run("a", False, os.getpid) != os.getpid()
-        assert await offload.run("a", False, os.nice, 0) >= 10
+        assert await offload.run("a", False, os.nice, 0) == min(19, os.nice(0) + 10)
 
 
 async def test_an_error_comes_back_as_it_was_raised() -> None:
@@ -148,16 +148,16 @@ async def test_urgent_work_and_other_owners_do_not_wait_for_a_flood() -> None:
         ended: list[str] = []
 
         async def work(name: str, owner: str, urgent: bool) -> None:
-            await offload.run(owner, urgent, time.sleep, SLOW if owner == "flood" else 0.0)
+            await offload.run(owner, urgent, time.sleep, SLOW if owner.startswith("flood") else 0.0)
             ended.append(name)
 
         async with asyncio.TaskGroup() as group:
-            for number in range(6):
-                group.create_task(work(f"flood {number}", "flood", urgent=False))
+            for number in range(8):
+                group.create_task(work(f"flood {number}", f"flood {number % 2}", urgent=False))
             await asyncio.sleep(SLOW / 3)
             group.create_task(work("urgent", "other", urgent=True))
             group.create_task(work("ordinary", "another", urgent=False))
-        assert ended.index("urgent") < 2
+        assert ended[0] == "urgent"
         assert ended.index("ordinary") < 4
 
 
@@ -171,12 +171,13 @@ async def test_one_owner_has_room_for_so_many_and_no_more() -> None:
 
 async def test_a_request_that_goes_away_keeps_its_place_until_its_work_is_done() -> None:
     async with opened(1) as offload:
-        begun = time.monotonic()
         gone = asyncio.create_task(offload.run("a", False, time.sleep, SLOW))
         await asyncio.sleep(SLOW / 3)
         gone.cancel()
+        await asyncio.wait([gone])
+        assert offload._any.locked()
         await offload.run("b", False, os.getpid)
-        assert time.monotonic() - begun >= SLOW * 0.9
+        assert not offload._any.locked()
 
 
 async def test_without_workers_the_work_is_done_at_once() -> None:
