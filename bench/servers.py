@@ -53,7 +53,7 @@ from gateway.store.commit import GroupCommit
 KINDS = ("bare", "floor", "accept", "pipeline", "client", "forward", "proxy")
 CORE = "core"
 CORE_PATH = "/fhir/$process-message"
-WIDE = Limits(10**6, 10**8, 10**9, 10**4)
+WIDE = Limits(10**6, 10**8, 10**9, 10**4, bytes_per_minute=10**12)
 PUBLISHER = Publisher(
     "bench", "Bench", "bench", (SENDER,), (SENDER, RECIPIENT), ("message.send", "message.read", "inbox.read"),
     "v3", "json", (), WIDE,

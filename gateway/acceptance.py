@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway import edxl, reference, validation
+from gateway import edxl, validation
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.hub import is_health
@@ -13,6 +13,7 @@ from gateway.model import Message, Publisher, iso
 from gateway.perimeter import Passage, passage, refusal
 from gateway.registry import Registry
 from gateway.runtime import Runtime
+from gateway.validation import Findings
 
 ADDRESS = "descriptor.explicitAddress.explicitAddressValue"
 
@@ -23,15 +24,15 @@ def require(
     message: Message,
     media_type: str,
     now: float,
+    own: Findings,
     known: tuple[Issue, ...] = (),
 ) -> None:
-    """Raise Refused with all issues (400 403 410 422) where one of them is an error. `known` are those that the store found."""
-    strict = _is_strict(runtime, publisher)
-    if validation.accepts(message, strict_codes=strict) and not any(
-        (*known, *_beyond(runtime, publisher, message, now))
-    ):
+    """Raise Refused with all issues (400 403 410 422) where one of them is an error. `own` is what the message alone shows,
+    `known` what the store does.
+    """
+    if own.good and not any((*known, *_beyond(runtime, publisher, message, now))):
         return
-    found = issues(runtime, publisher, message, media_type, now, known)
+    found = issues(runtime, publisher, message, media_type, now, own, known)
     if any(issue.severity == "error" for issue in found):
         raise Refused(*found)
 
@@ -42,18 +43,21 @@ def issues(
     message: Message,
     media_type: str,
     now: float,
+    own: Findings,
     known: tuple[Issue, ...] = (),
 ) -> tuple[Issue, ...]:
     """All that speaks against the message, warnings too, with pointers into the sender's own format."""
-    strict = _is_strict(runtime, publisher)
-    beyond = reference.about((*known, *_beyond(runtime, publisher, message, now)), message.model_version)
-    found = (*beyond, *validation.judge(message, strict_codes=strict))
+    if not own.complete:
+        own = validation.find(message, strict_codes=is_strict(runtime, publisher))
+    beyond = (*known, *_beyond(runtime, publisher, message, now))
+    found = validation.tell(own, message.model_version, beyond)
     if media_type != edxl.XML:
         return found
     return tuple(replace(issue, pointer=edxl.pointer(issue.pointer, media_type)) for issue in found)
 
 
-def _is_strict(runtime: Runtime, publisher: Publisher) -> bool:
+def is_strict(runtime: Runtime, publisher: Publisher) -> bool:
+    """Whether a code that its list does not have is an error."""
     return publisher.strict_codes or runtime.settings.strict_codes
 
 

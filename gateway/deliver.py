@@ -18,11 +18,12 @@ from gateway.edxl import facts
 from gateway.errors import ErrorKind, Issue, NotApplicable, Refused, Unavailable, Untranslatable
 from gateway.model import Delivery, JsonObject, Message, Publisher
 from gateway.observability import ANSWERS, DELIVERED, log
+from gateway.offload import HEAVY_BUNDLE, is_heavy, looks_urgent
 from gateway.pace import DELIVERY
 from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
-from gateway.undeliverable import not_applicable, undeliverable
+from gateway.undeliverable import OWN, not_applicable, undeliverable
 
 SCOPE = "core.deliver"
 RESOURCES = 100  # RC-RI of a case that are looked through for a resource
@@ -61,11 +62,11 @@ async def deliver(runtime: Runtime, body: bytes) -> Delivery:
 
     Raises Refused (400, 422), Unavailable (503), and NotApplicable where nothing in it concerns the recipient.
     """
-    message = intake.from_bundle(body)
+    message = await message_in(runtime, body)
     publisher = recipient_of(runtime, message)
     await take_turn(runtime, publisher, message)
     before = await sent_before(runtime, publisher, message)
-    delivery, *further = to_deliveries(publisher, message, before, runtime.now())
+    delivery, *further = await converted_beside(runtime, publisher, message, body, before)
     answer = answer_in(message)
     await runtime.store.deposit(delivery, runtime.now(), answer, further)
     if answer is not None:
@@ -108,7 +109,43 @@ def wanted_type(publisher: Publisher, message: Message) -> str:
     return found
 
 
-async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) -> tuple[Message, ...]:
+async def message_in(runtime: Runtime, body: bytes) -> Message:
+    """The message that a Bundle says, in brief (`facts.brief`) where it is large. Raises Refused (400, 422)."""
+    if is_heavy(body, intake.FHIR_JSON):
+        return await runtime.offload.run(OWN, looks_urgent(body), brief_of, body)
+    return intake.from_bundle(body)
+
+
+def brief_of(body: bytes) -> Message:
+    """The message of a Bundle in brief. Raises Refused (400, 422)."""
+    return facts.brief(intake.from_bundle(body))
+
+
+async def converted_beside(
+    runtime: Runtime, publisher: Publisher, message: Message, body: bytes, before: Sequence[Delivery]
+) -> list[Delivery]:
+    """`to_deliveries`, in a worker where the Bundle is large, or what was told before. Raises Refused (422)."""
+    now = runtime.now()
+    if is_heavy(body, intake.FHIR_JSON) or sum(len(one.content) for one in before) > HEAVY_BUNDLE:
+        urgent = facts.priority(message) in URGENT_PRIORITIES
+        return await runtime.offload.run(OWN, urgent, deliveries_of, publisher, body, before, now)
+    return to_deliveries(publisher, message, decoded(before), now)
+
+
+def deliveries_of(
+    publisher: Publisher, body: bytes, before: Sequence[Delivery], now: float
+) -> list[Delivery]:
+    """`to_deliveries` from the Bundle's bytes. Raises Refused (422)."""
+    return to_deliveries(publisher, intake.from_bundle(body), decoded(before), now)
+
+
+def decoded(before: Sequence[Delivery]) -> tuple[Message, ...]:
+    """What was delivered, as messages of the version in which the sides are converted."""
+    sent = (edxl.decode(one.content, one.content_type, one.model_version) for one in before)
+    return tuple(convert(one, VERSION).message for one in sent)
+
+
+async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) -> Sequence[Delivery]:
     """The RC-RI about its case that the recipient was sent, newest first, for an RS-SR that is to become one. Raises
     Unavailable (503).
     """
@@ -118,10 +155,8 @@ async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) 
     found = await runtime.store.resources_told(publisher.id, recipient, case, RESOURCES)
     ids = [one.distribution_id for one in found]
     own = message.envelope.distribution_id
-    if own in ids:  # the core brings it again: what came after it does not count
-        found = found[ids.index(own) + 1 :]
-    sent = (edxl.decode(one.content, one.content_type, one.model_version) for one in found)
-    return tuple(convert(one, VERSION).message for one in sent)
+    # the core may bring it again: what came after it does not count
+    return found[ids.index(own) + 1 :] if own in ids else found
 
 
 def converted(publisher: Publisher, message: Message, before: Sequence[Message]) -> Converted:

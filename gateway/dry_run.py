@@ -1,5 +1,6 @@
 """A message in another form, and what that form cannot say. Pure: `$translate` and `gateway translate` share it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +26,17 @@ class Target:
 
 def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
     """The message in the wanted form, each `contentType`, `content`, `loss`: one for each content item, or several where
-    the wanted type needs several; in sending order, the later ones with derived ids. Raises Refused with every issue of
-    an item that is not valid, and 422 (Hub 600) where the form cannot say it.
+    the wanted type needs several; in sending order, the later ones with derived ids. Raises Refused where there are too many
+    items, with every issue of the first item that is not valid, and 422 (Hub 600) where the form cannot say it.
     """
-    items = _single_items(message)
-    for item in items:
+    if too_many := tuple(validation.bounds.too_many_items(message.document)):
+        raise Refused(*too_many)
+    items = []
+    for item in _single_items(message):  # one after the other: each holds the whole envelope once more
         issues = validation.judge(item)
         if any(issue.severity == "error" for issue in issues):
             raise Refused(*issues)
+        items.append(item)
     try:
         if wanted.type == FHIR:
             bundles = [translation.to_fhir(item) for item in items]
@@ -43,13 +47,15 @@ def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
 
 
-def _single_items(message: Message) -> list[Message]:
+def _single_items(message: Message) -> Iterator[Message]:
     """The message as one message for each content item, in order; the later ones have derived ids."""
     content = message.document.get("content")
     if not isinstance(content, list) or len(content) < 2:
-        return [message]
-    alone = [edxl.message({**message.document, "content": [item]}, message.model_version) for item in content]
-    return [_numbered(one, message.envelope.distribution_id, number) for number, one in enumerate(alone, 1)]
+        yield message
+        return
+    for number, item in enumerate(content, 1):
+        alone = edxl.message({**message.document, "content": [item]}, message.model_version)
+        yield _numbered(alone, message.envelope.distribution_id, number)
 
 
 def _numbered(message: Message, identifier: str, number: int) -> Message:

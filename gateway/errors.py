@@ -14,7 +14,7 @@ ConfigurationError          names file and line; the process refuses to start
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.model import JsonObject
 
@@ -165,6 +165,14 @@ class ErrorKind(Enum):
         "http-version", 505, "not-supported", "same-id", None, "The version of HTTP is not spoken here"
     )
     QUOTA = Kind("quota-exceeded", 429, "throttled", "after", None, "The quota is spent")
+    VOLUME = Kind(
+        "bytes-exceeded",
+        429,
+        "throttled",
+        "same-id",
+        None,
+        "The window in bytes for repeats and refused messages is spent",
+    )
     OVERLOADED = Kind(
         "overloaded",
         503,
@@ -189,6 +197,14 @@ class ErrorKind(Enum):
         (600, "MESSAGE_CONVERSION_ERROR"),
         "The message cannot be said in the wanted form",
     )
+    TOO_MANY = Kind(
+        "too-many",
+        422,
+        "too-costly",
+        "new-id",
+        (300, "INVALID_MESSAGE"),
+        "The message has more of something than is taken in one message",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +227,18 @@ class GatewayError(Exception):
         self.issues = issues
         self.headers = headers or {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it was made: it comes from a worker process too."""
+        return _remade, (type(self), self.issues, self.headers)
+
     @property
     def status(self) -> int:
         """The HTTP status: 400 before 401 before 403 ... among the issues that are errors."""
         return min((i.kind.value.status for i in self.issues if i.severity == "error"), default=500)
+
+
+def _remade(kind: type[GatewayError], issues: tuple[Issue, ...], headers: dict[str, str]) -> GatewayError:
+    return kind(*issues, headers=headers)
 
 
 class Refused(GatewayError):

@@ -10,20 +10,25 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway import answers, edxl, intake, translation
+from gateway.budget import ByteBudget
 from gateway.conversion import VERSION, convert
 from gateway.core import Core
-from gateway.errors import CoreOutage, CoreRejected, ErrorKind, NotApplicable, Untranslatable
+from gateway.errors import CoreOutage, CoreRejected, ErrorKind, NotApplicable, Unavailable, Untranslatable
 from gateway.hub import HUB_ID, is_health
 from gateway.model import Delivery, JsonObject, Message, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
+from gateway.offload import Offload, is_heavy_to_translate
 from gateway.pace import FORWARD, Pace
 from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.registry import RegistryHolder
 from gateway.store import Store
+from gateway.validation.bounds import bundle_limit
 
 NOTHING_TO_SEND = "not-applicable"
 UNTRANSLATED = "It could not be translated."
 MAX_CAUSE = 2_000  # characters of a core's diagnostics that an RS-ERROR repeats
+UNDER_WAY = 33_554_432  # bytes of Bundles under way, as estimated, and a quarter more for urgent ones
+GROWTH = 16  # a Bundle's bytes for each of an ordinary message's, at most
 URGENT_SHARE = 4  # one place for urgent messages alone to so many for all
 
 
@@ -62,7 +67,7 @@ def to_bundle(job: Outgoing, *, behind_core: bool = False) -> bytes:
     Untranslatable, and NotApplicable where nothing in it concerns the recipient.
     """
     stored = job.submission
-    message = intake.decode(stored.body, stored.media_type, stored.model_version)
+    message = intake.decode_stored(stored.body, stored.media_type, stored.model_version)
     bundle = translation.to_fhir(without_secrets(message) if behind_core else message)
     problems = translation.canonical_issues(bundle)
     if problems:
@@ -83,6 +88,17 @@ def without_secrets(message: Message) -> Message:
     return convert(message, message.model_version).message
 
 
+async def bundle_of(way: "Way", job: Outgoing) -> bytes:
+    """`to_bundle`, in a worker where that takes long. Raises Untranslatable, NotApplicable, Unavailable."""
+    stored = job.submission
+    behind_core = way.registry.current.recipient_publisher(stored.recipient) is None
+    if is_heavy_to_translate(stored.body, stored.media_type):
+        return await way.offload.run(
+            stored.publisher_id, stored.urgent, to_bundle, job, behind_core=behind_core
+        )
+    return to_bundle(job, behind_core=behind_core)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """What a forward needs: where messages wait, where they go, who sent them, and the clock (POSIX seconds)."""
@@ -93,20 +109,42 @@ class Way:
     policy: ForwardPolicy
     now: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
+    offload: Offload = field(default_factory=Offload)
+    budget: ByteBudget = field(default_factory=lambda: ByteBudget(UNDER_WAY, UNDER_WAY // URGENT_SHARE))
 
 
 async def forward(way: Way, job: Outgoing) -> str:
-    """One attempt at one message. Returns what came of it, for the metrics; the store knows it already."""
+    """One attempt at one message, once there is room for its Bundle. Returns what came of it, for the metrics; the store
+    knows it already.
+    """
+    size = expected_bytes(job.submission)
+    await way.budget.take(size, urgent=job.submission.urgent)
+    try:
+        return await attempt(way, job)
+    finally:
+        way.budget.give_back(size)
+
+
+def expected_bytes(stored: Submission) -> int:
+    """About how many bytes the Bundle of a stored message has: it is held until the core has answered."""
+    if stored.media_type == intake.FHIR_JSON:
+        return len(stored.body)
+    return min(GROWTH * len(stored.body), bundle_limit(stored.message_type))
+
+
+async def attempt(way: Way, job: Outgoing) -> str:
+    """See `forward`."""
     if job.submission.expires_at <= way.now():
         return await give_up(
             way, job, Status.EXPIRED, hub_of(ErrorKind.EXPIRED), "It expired before the core took it."
         )
     await take_turn(way, job)
-    behind_core = way.registry.current.recipient_publisher(job.submission.recipient) is None
     try:
-        bundle = to_bundle(job, behind_core=behind_core)
+        bundle = await bundle_of(way, job)
     except NotApplicable as nothing:
         return await end_quietly(way, job, nothing.reason)
+    except Unavailable:
+        raise  # the workers have no room or died: the message is tried again
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
         log.error(
             "translation_failed", receipt=job.id, message_type=job.submission.message_type, exc_info=error

@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway import answers, edxl
 from gateway.body import read_body
+from gateway.duplicate_members import require_unique
 from gateway.edxl import encoding, facts
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.model import InboxItem, JsonObject, Publisher, Submission
@@ -29,6 +31,7 @@ STEPS = (
 REFUSAL = STEPS.index("ERREUR")
 ACCEPTING = frozenset({"INTEGRE", "CONSULTE"})
 MAX_ACK_BODY = 4_096
+PIECE = 65_536  # bytes of a page that are handed to the server at once: as many as it buffers
 
 
 async def read_inbox(runtime: Runtime, request: Request) -> Response:
@@ -47,7 +50,29 @@ async def read_inbox(runtime: Runtime, request: Request) -> Response:
         "items": [item_json(item) for item in items],
         "cursor": str(items[-1].cursor if items else cursor),
     }
-    return Response(orjson.dumps(page), media_type="application/json")
+    return Page(runtime, publisher, orjson.dumps(page))
+
+
+class Page(Response):
+    """A page of the inbox, sent piece by piece: the server waits for its reader after each, and what it holds is counted.
+
+    Raises QuotaExceeded (429) where too much is on its way to this publisher.
+    """
+
+    def __init__(self, runtime: Runtime, publisher: Publisher, content: bytes) -> None:
+        super().__init__(content, media_type="application/json")
+        self._room = runtime.readers.page(publisher, len(content))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Send it."""
+        with self._room:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            for at in range(0, len(self.body), PIECE):
+                more = at + PIECE < len(self.body)
+                piece = bytes(self.body[at : at + PIECE])
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def acknowledge(runtime: Runtime, request: Request) -> Response:
@@ -93,6 +118,7 @@ def ack_wish(body: bytes) -> JsonObject:
         raise _wrong("The body is not an object.", "")
     for name, value in wish.items():
         _require_member(name, value)
+    require_unique(body, wish, ErrorKind.PARAMETER)
     return wish
 
 

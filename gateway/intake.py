@@ -1,8 +1,9 @@
 """Every body that a publisher may send, as a Message: EDXL-DE in its formats, and the canonical FHIR Bundle."""
 
 from gateway import edxl, translation
+from gateway.duplicate_members import require_unique
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
-from gateway.model import Message
+from gateway.model import JsonObject, Message
 
 FHIR_JSON = "application/fhir+json"
 
@@ -15,15 +16,32 @@ def media_type(content_type: str) -> str:
 
 
 def decode(body: bytes, media_type: str, model_version: str) -> Message:
-    """The message in a body. Raises Refused: 400 where it cannot be read, 422 where a Bundle is not the canonical one."""
-    if media_type != FHIR_JSON:
-        return edxl.decode(body, media_type, model_version)
-    return from_bundle(body)
+    """The message in a body. Raises Refused: 400 where it cannot be read or has a JSON member twice, 422 where a Bundle is
+    not the canonical one.
+    """
+    if media_type == FHIR_JSON:
+        return from_bundle(body)
+    message = edxl.decode(body, media_type, model_version)
+    if media_type == edxl.JSON:
+        require_unique(body, message.document)
+    return message
+
+
+def decode_stored(body: bytes, media_type: str, model_version: str) -> Message:
+    """The message in a body that was accepted before: whatever was not refused then goes on as it was read then."""
+    if media_type == FHIR_JSON:
+        return _from_bundle(edxl.parse(body))
+    return edxl.decode(body, media_type, model_version)
 
 
 def from_bundle(body: bytes) -> Message:
-    """The message that a canonical Bundle says, in the type and version that the Bundle names."""
+    """The message that a canonical Bundle says, in the type and version that the Bundle names. Raises Refused (400, 422)."""
     bundle = edxl.parse(body)
+    require_unique(body, bundle)
+    return _from_bundle(bundle)
+
+
+def _from_bundle(bundle: JsonObject) -> Message:
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Refused(*(_not_canonical(problem) for problem in problems))

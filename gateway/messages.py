@@ -48,5 +48,6 @@ async def read_quota(runtime: Runtime, request: Request) -> Response:
     """`GET /v1/quota`: every limit of this publisher and what is left of it, and what it is certified for."""
     publisher = await authenticate(runtime, request, "")
     now = runtime.now()
-    told = {"limits": await runtime.quota.snapshot(publisher, now), "certified": publisher.certified(now)}
+    limits = [*await runtime.quota.snapshot(publisher, now), runtime.volume.shown(publisher, now)]
+    told = {"limits": limits, "certified": publisher.certified(now)}
     return Response(orjson.dumps(told), media_type=JSON)

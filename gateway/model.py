@@ -65,6 +65,9 @@ class Limits:
     in_flight: int = 64
     max_body: int = 1_048_576
     reserve: float = 0.2
+    bytes_per_minute: int = (
+        16_777_216  # of what is no accepted message: $validate, $translate, repeats, refused ones
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,14 @@ FAILING_SECONDS = Gauge(
     "Age of the oldest message that waits after five or more attempts in vain",
     registry=METRICS,
 )
+OFFLOADED = Counter(
+    "gateway_offloaded", "Large bodies worked on in a worker process, by the work", ["work"], registry=METRICS
+)
+OFFLOAD_RESTARTS = Counter(
+    "gateway_offload_restarts",
+    "Times that the worker processes were made anew after one died",
+    registry=METRICS,
+)
 WEBHOOKS = Counter("gateway_webhooks", "Webhooks by what came of an attempt", ["result"], registry=METRICS)
 WEBHOOKS_WAITING = Gauge(
     "gateway_webhooks_waiting", "Inbox items of which webhooks are to tell", registry=METRICS

@@ -4,6 +4,7 @@ from asyncio import to_thread
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import orjson
 import yaml
@@ -18,6 +19,7 @@ from gateway.runtime import Runtime
 
 OPENAPI = Path(__file__).parent.parent / "openapi"
 KEYS_FRESH = "max-age=300"
+MAKING = Lock()  # who asks while the contract is being made waits for it
 
 
 async def live(_runtime: Runtime, _request: Request) -> Response:
@@ -62,21 +64,29 @@ async def webhook_keys(runtime: Runtime, _request: Request) -> Response:
     return Response(orjson.dumps(keys), headers={"Cache-Control": KEYS_FRESH}, media_type="application/json")
 
 
-@cache
 def contract(name: str) -> bytes:
-    """A hand-written OpenAPI document: `gateway.yaml` as it is, or `gateway.json` made from it."""
+    """A hand-written OpenAPI document: `gateway.yaml` as it is, or `gateway.json` made from it.
+
+    Making it takes a second, so it is made once, and not in the event loop.
+    """
+    with MAKING:
+        return _contract(name)
+
+
+@cache
+def _contract(name: str) -> bytes:
     text = (OPENAPI / name.replace(".json", ".yaml")).read_bytes()
     return orjson.dumps(yaml.safe_load(text)) if name.endswith(".json") else text
 
 
 async def openapi_yaml(_runtime: Runtime, _request: Request) -> Response:
     """`GET /openapi.yaml`: the contract as it was written."""
-    return Response(contract("gateway.yaml"), media_type="application/yaml")
+    return Response(await to_thread(contract, "gateway.yaml"), media_type="application/yaml")
 
 
 async def openapi_json(_runtime: Runtime, _request: Request) -> Response:
     """`GET /openapi.json`: the same as JSON."""
-    return Response(contract("gateway.json"), media_type="application/json")
+    return Response(await to_thread(contract, "gateway.json"), media_type="application/json")
 
 
 async def docs(_runtime: Runtime, request: Request) -> Response:

@@ -10,11 +10,12 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import acceptance, answer_check, intake, outcome
+from gateway import acceptance, answer_check, intake, judging, outcome
 from gateway.body import read_body
 from gateway.edxl import facts
 from gateway.errors import ErrorKind, GatewayError, Refused
 from gateway.headers import header
+from gateway.judging import Posting
 from gateway.model import Message, Publisher, Receipt, Submission
 from gateway.observability import RECEIVED, log
 from gateway.quota import Spent
@@ -43,32 +44,43 @@ async def post_message(runtime: Runtime, request: Request) -> Response:
     publisher = await authenticate(runtime, request, "message.send")  # 401 403
     with runtime.quota.in_flight(publisher):  # 429
         posted = await read_posted(runtime, request, publisher)  # 413 415
-        message = intake.decode(
-            posted.body, posted.media_type, model_version(request, publisher.model_version)
-        )  # 400
-        now = runtime.now()
-        urgent = runtime.urgent_cases.is_urgent(
-            publisher.id, facts.priority(message), facts.case_id(message), now
-        )
-        spent = None
-        try:
-            spent = await runtime.quota.spend(publisher, urgent, now)  # 429
-            await take_turn(runtime, publisher, urgent, now)
-            forged = await answer_check.issues(runtime, message)  # of an RC-REF or RS-ERROR alone
-            acceptance.require(runtime, publisher, message, posted.media_type, now, forged)  # 400 403 410 422
-        except GatewayError as refusal:
-            repeated = await replay(runtime, publisher, message, posted, refusal)
-            if repeated is None:
-                raise
-            if spent is not None:
-                await runtime.quota.give_back(publisher, spent, now)
-            return repeated
-        receipt = await keep(
-            runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
-        )  # 409 503
+        version = model_version(request, publisher.model_version)  # 400
+        with runtime.volume.metered(publisher, len(posted.body), runtime.now()) as meter:  # 429
+            receipt = await take(runtime, publisher, posted, version)
+            meter.is_new = not receipt.duplicate
+    return accepted(runtime, publisher, receipt)
+
+
+async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: str) -> Receipt:
+    """The receipt of a message that was posted, durable; the first one's where it came before."""
+    posting = posting_of(runtime, publisher, posted, version)
+    message, found = await judging.read(runtime.offload, posting)  # 400
+    now = runtime.now()
+    urgent = runtime.urgent_cases.is_urgent(
+        publisher.id, facts.priority(message), facts.case_id(message), now
+    )
+    spent = None
+    try:
+        spent = await runtime.quota.spend(publisher, urgent, now)  # 429
+        await take_turn(runtime, publisher, urgent, now)
+        found = found or await judging.find(runtime.offload, posting, message, warnings=False)
+        forged = await answer_check.issues(runtime, message)  # of an RC-REF or RS-ERROR alone
+        acceptance.require(
+            runtime, publisher, message, posted.media_type, now, found, forged
+        )  # 400 403 410 422
+    except GatewayError as refusal:
+        repeated = await replay(runtime, publisher, message, posted, refusal)
+        if repeated is None:
+            raise
+        if spent is not None:
+            await runtime.quota.give_back(publisher, spent, now)
+        return repeated
+    receipt = await keep(
+        runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
+    )  # 409 503
     if not receipt.duplicate:
         runtime.urgent_cases.remember(publisher.id, facts.priority(message), facts.case_id(message), now)
-    return accepted(runtime, publisher, receipt)
+    return receipt
 
 
 async def take_turn(runtime: Runtime, publisher: Publisher, urgent: bool, now: float) -> None:
@@ -83,11 +95,15 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
     publisher = await authenticate(runtime, request, "message.send")
     posted = await read_posted(runtime, request, publisher)
+    runtime.volume.spend(publisher, len(posted.body), runtime.now())  # 429
     version = model_version(request, publisher.model_version)
     try:
-        message = intake.decode(posted.body, posted.media_type, version)
+        posting = posting_of(runtime, publisher, posted, version)
+        message, found = await judging.read(runtime.offload, posting)
+        found = found or await judging.find(runtime.offload, posting, message, warnings=True)
         forged = await answer_check.issues(runtime, message)
-        issues = acceptance.issues(runtime, publisher, message, posted.media_type, runtime.now(), forged)
+        now = runtime.now()
+        issues = acceptance.issues(runtime, publisher, message, posted.media_type, now, found, forged)
     except Refused as refusal:
         if refusal.status != FORM_REFUSED:
             raise
@@ -95,6 +111,12 @@ async def validate_message(runtime: Runtime, request: Request) -> Response:
     told = outcome.operation_outcome(issues, runtime.settings.fhir_base, runtime.settings.base_url)
     headers = deprecation(runtime.settings, version)
     return Response(orjson.dumps(told), headers=headers, media_type=outcome.MEDIA_TYPE)
+
+
+def posting_of(runtime: Runtime, publisher: Publisher, posted: Posted, version: str) -> Posting:
+    """A posted body and how this publisher's are judged."""
+    strict = acceptance.is_strict(runtime, publisher)
+    return Posting(posted.body, posted.media_type, version, strict, publisher.id)
 
 
 async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) -> Posted:
@@ -106,7 +128,7 @@ async def read_posted(runtime: Runtime, request: Request, publisher: Publisher) 
 
 async def replay(
     runtime: Runtime, publisher: Publisher, message: Message, posted: Posted, refusal: GatewayError
-) -> Response | None:
+) -> Receipt | None:
     """The first receipt where this very message was accepted before, None where the refusal stands: the caller raises it.
 
     A repeat is never refused. Where quota or expiry alone refuse, a distributionID used for other bytes is the graver news:
@@ -118,7 +140,7 @@ async def replay(
     if not distribution_id:
         return None
     try:
-        receipt = await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
+        return await runtime.store.find_receipt(publisher.id, distribution_id, posted.digest)
     except Refused as conflict:
         passing = all(
             i.kind in {ErrorKind.QUOTA, ErrorKind.EXPIRED} or i.severity != "error" for i in refusal.issues
@@ -126,7 +148,6 @@ async def replay(
         if passing:
             raise conflict from None
         return None
-    return None if receipt is None else accepted(runtime, publisher, receipt)
 
 
 def submit(

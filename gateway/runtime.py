@@ -10,8 +10,9 @@ from gateway.errors import ErrorKind, Issue, Refused
 from gateway.headers import header
 from gateway.model import Publisher
 from gateway.oauth2 import AuthorizationService, Guard, Principal, require
+from gateway.offload import Offload
 from gateway.pace import Pace
-from gateway.quota import Quota, UrgentCases
+from gateway.quota import Quota, UrgentCases, Volume
 from gateway.readers import Readers
 from gateway.registry import RegistryHolder
 from gateway.settings import Settings
@@ -34,6 +35,8 @@ class Runtime:
     webhook_keys: WebhookKeys | None = None
     readers: Readers = field(default_factory=Readers)
     pace: Pace = field(default_factory=Pace)
+    volume: Volume = field(default_factory=Volume)
+    offload: Offload = field(default_factory=Offload)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:

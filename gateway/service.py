@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import orjson
 
-from gateway import desk
+from gateway import desk, workbench
 from gateway.app import create_app, create_operations_app
 from gateway.core import Core
 from gateway.core.fhir import FhirCore, http_client
@@ -33,6 +33,7 @@ from gateway.oauth2 import (
     public_keys,
 )
 from gateway.observability import REGISTRY_FINDINGS, REGISTRY_OUTDATED, configure_logging, log
+from gateway.offload import Offload
 from gateway.quota import UrgentCases
 from gateway.registry import Registry, RegistryHolder, fingerprint, watched
 from gateway.registry import load as load_registry
@@ -101,11 +102,14 @@ async def running(
             outside,
         )
         async with open_quota(settings.quota_url, store.usage, now) as quota:
+            offload = Offload(settings.heavy_workers)
             runtime = Runtime(
-                settings, registry, quota, urgent_cases, guard, authorization, store, now, keys.webhooks
-            )
+                settings, registry, quota, urgent_cases, guard, authorization, store, now, keys.webhooks,
+                offload=offload,
+            )  # fmt: skip
             async with at_work(runtime, core):
                 yield runtime
+            await offload.close()
     finally:
         await store.close()
 
@@ -187,17 +191,18 @@ def _load(path: object, read: Callable[[bytes], Loaded]) -> Loaded:
         raise ConfigurationError(f"{path}:1: {error}") from None
 
 
-def reload(runtime: Runtime) -> bool:
-    """Read the registry anew, and say whether that succeeded. Where it did not, whatever the reason, the old one stays
+async def reload(runtime: Runtime) -> bool:
+    """Read the registry anew in a thread, swap it in as a whole, and say whether that succeeded. Where it did not, whatever the reason, the old one stays
     in force, the log has the reason once, and `gateway_registry_outdated` is 1 until a reading succeeds.
     """
     try:
-        runtime.registry.reload(lambda: read_registry(runtime.settings))
+        registry = await asyncio.to_thread(read_registry, runtime.settings)
     except ConfigurationError as error:
         _registry_failed(runtime.registry, str(error).splitlines())
     except Exception as error:  # noqa: BLE001 - a fault in the reader itself must not stop the registry being watched
         _registry_failed(runtime.registry, [type(error).__name__], error)
     else:
+        runtime.registry.reload(lambda: registry)
         runtime.registry.findings = []
         log.info("registry_reloaded", publishers=len(runtime.registry.current.publishers))
     REGISTRY_OUTDATED.set(bool(runtime.registry.findings))
@@ -243,10 +248,10 @@ async def serve(settings: Settings) -> None:
     async with (
         assembled(settings) as runtime,
         desk.opened(settings.database_url, runtime.store, runtime.now),
-        watched(settings.registry_dir, known, lambda: reload(runtime)),
+        watched(settings.registry_dir, known, lambda: reload(runtime)) as ask,
     ):
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, reload, runtime)
+        loop.add_signal_handler(signal.SIGHUP, ask)
         operations = listen(settings)
         idle = settings.stop_grace / 10
         grace = int(settings.stop_grace / 2 - idle)  # the other half is the workers'
@@ -256,6 +261,7 @@ async def serve(settings: Settings) -> None:
             # by then the workers are still to be drained
             signal.signal(number, signal.SIG_IGN)
         settle_memory()
+        runtime.offload.start(workbench.warm)
         log.info("serving", host=settings.host, port=settings.port, operations=settings.ops_port)
         async with served(create_operations_app(runtime), operations, settings, 1):
             await Server(config, runtime.stop, idle).serve()

@@ -211,6 +211,9 @@ class Settings:
     webhook_allow_private: bool = _row(
         False, _flag, "call webhooks at addresses that are not public, and by http: in tests only"
     )
+    heavy_workers: int = _row(
+        2, _whole(0, 64), "worker processes that read large bodies beside the event loop; 0 = none"
+    )
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -8,6 +8,7 @@ import schemas
 from gateway import edxl, intake
 from gateway.body import read_body
 from gateway.dry_run import FHIR, Target, translated
+from gateway.offload import is_heavy_to_translate
 from gateway.parameters import choice, refuse
 from gateway.runtime import Runtime, authenticate
 from gateway.versions import deprecation, model_version
@@ -19,11 +20,24 @@ async def translate_message(runtime: Runtime, request: Request) -> Response:
     wanted = target(request, publisher.model_version)
     media_type = intake.media_type(request.headers.get("content-type", ""))
     body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
-    message = intake.decode(body, media_type, model_version(request, publisher.model_version))
+    runtime.volume.spend(publisher, len(body), runtime.now())  # 429
+    version = model_version(request, publisher.model_version)
+    if is_heavy_to_translate(body, media_type):
+        urgent = False  # nobody is ill whose message is only tried out
+        answer, version = await runtime.offload.run(
+            publisher.id, urgent, answered, body, media_type, version, wanted
+        )
+    else:
+        answer, version = answered(body, media_type, version, wanted)
+    return Response(answer, headers=deprecation(runtime.settings, version), media_type="application/json")
+
+
+def answered(body: bytes, media_type: str, version: str, wanted: Target) -> tuple[bytes, str]:
+    """The answer's body, and the model version of the message. Raises Refused (400, 415, 422)."""
+    message = intake.decode(body, media_type, version)
     told = translated(message, wanted)
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
-    headers = deprecation(runtime.settings, message.model_version)
-    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
+    return orjson.dumps(answer), message.model_version
 
 
 def target(request: Request, default_version: str) -> Target:

@@ -28,7 +28,9 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
     made = runtime.settings
     policy = ForwardPolicy(made.forward_concurrency, made.retry_base, made.retry_max)
     workers: list[Forwarder | Notifier] = [
-        Forwarder(Way(runtime.store, core, runtime.registry, policy, runtime.now, runtime.pace))
+        Forwarder(
+            Way(runtime.store, core, runtime.registry, policy, runtime.now, runtime.pace, runtime.offload)
+        )
     ]
     async with AsyncExitStack() as stack:
         if runtime.webhook_keys is not None:

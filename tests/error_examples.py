@@ -36,6 +36,9 @@ CLIENTS = (
     publisher(
         "small", ("fr.health.samu555",), ("fr.health.samu555",), limits=Limits(per_minute=1, reserve=0)
     ),
+    publisher(
+        "repeating", ("fr.health.samu666",), ("fr.health.samu666",), limits=Limits(bytes_per_minute=100)
+    ),
 )
 
 
@@ -103,6 +106,13 @@ async def reused(house: House) -> httpx.Response:
 async def one_too_many(house: House) -> httpx.Response:
     await house.send(sent_by("fr.health.samu555", case(1)), "small")
     return await house.send(sent_by("fr.health.samu555", case(2)), "small")
+
+
+async def repeats_without_room(house: House) -> httpx.Response:
+    document = sent_by("fr.health.samu666", case(1))
+    for _ in range(2):
+        answer = await house.send(document, "repeating")
+    return answer
 
 
 async def full_backlog(house: House) -> httpx.Response:
@@ -312,4 +322,15 @@ EXAMPLES = (
         body(case(1)),
         require_certification=True,
     ),
+    Example(
+        "A JSON member twice",
+        "`owner` is sent twice, and readers would differ on which one counts",
+        replaced(b'"owner":', b'"owner":"fr.health.samu750","owner":'),
+    ),
+    Example(
+        "Too many patients",
+        "501 patients in one message",
+        body(case(1, patient=[PATIENT] * 501)),
+    ),
+    Example("Too many repeats", "the repeat of a client whose window in bytes is spent", repeats_without_room),
 )  # fmt: skip

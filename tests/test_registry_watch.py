@@ -17,7 +17,7 @@ class Seen:
         self.times = 0
         self.came = asyncio.Event()
 
-    def __call__(self) -> bool:
+    async def __call__(self) -> bool:
         self.times += 1
         self.came.set()
         return True
@@ -43,6 +43,30 @@ async def test_each_change_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("too late")
     await asyncio.sleep(EVERY * 5)
     assert seen.times == 2
+
+
+async def test_what_is_asked_for_is_read_though_nothing_changed_and_once_more_after_a_reading(
+    tmp_path: Path,
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    times = 0
+
+    async def read() -> bool:
+        nonlocal times
+        times += 1
+        begun.set()
+        await go_on.wait()
+        return True
+
+    async with watched(tmp_path, fingerprint(tmp_path), read, 60.0) as ask, asyncio.timeout(WAIT):
+        ask()
+        await begun.wait()
+        ask()
+        ask()
+        begun.clear()
+        go_on.set()
+        await begun.wait()
+    assert times == 2
 
 
 async def test_a_change_before_it_watches_is_told(tmp_path: Path) -> None:

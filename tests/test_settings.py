@@ -83,6 +83,7 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
         "webhook_keys_file": (__file__, Path(__file__)),
         "webhook_timeout": ("4", 4.0),
         "webhook_allow_private": ("true", True),
+        "heavy_workers": ("0", 0),
     }
     assert list(given) == [row.name for row in fields(Settings)]
     environ = {settings.variable(name): text for name, (text, _) in given.items()}

@@ -125,7 +125,9 @@ class Moving:
 
     def open(self, target: Place) -> None:
         """Parts that moved whole, and that have the place in them, are known by their leaves from now on."""
-        for place in [place for place in self.origins if place == target[: len(place)] != target]:
+        for place in (target[:length] for length in range(len(target))):
+            if place not in self.origins:
+                continue
             source, value = self.origins.pop(place)
             for below, leaf in leaves(value):
                 self.origins[*place, *below] = (*source, *below), leaf

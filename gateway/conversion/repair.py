@@ -41,12 +41,17 @@ def repaired(message: Message, source: Message, moving: Moving) -> Message:
         found = list(_refusals(other))
         if not found:
             return other
-        for refusal in sorted(found, key=lambda one: len(one.place), reverse=True):
+        for refusal in sorted(found, key=_depth_and_indexes, reverse=True):
             if refusal.missing and fill(other, source, moving, refusal.place, refusal.missing):
                 continue
             _take_out(other, refusal, moving)
         other = edxl.message(other.document, other.model_version)
     raise Untranslatable("the version cannot say this message", "content[0]")
+
+
+def _depth_and_indexes(refusal: Refusal) -> tuple[int, list[int]]:
+    """What orders refusals: of a list the last item is taken out first, or the next one's index would be another item's."""
+    return len(refusal.place), [part if isinstance(part, int) else -1 for part in refusal.place]
 
 
 def _take_out(message: Message, refusal: Refusal, moving: Moving) -> None:
@@ -69,17 +74,23 @@ def _take_out(message: Message, refusal: Refusal, moving: Moving) -> None:
 def _report(target: Place, reason: str, moving: Moving) -> None:
     """Everything that came to a place, or below it, is lost; what comes after it in a list moves up."""
     moving.open(target)
-    for place in [place for place in moving.origins if place[: len(target)] == target]:
+    gone = {place: None for place in moving.origins if place[: len(target)] == target}
+    if gone:
+        moving.lost = [loss for loss in moving.lost if loss.target not in gone]
+    for place in gone:
         source, value = moving.origins.pop(place)
-        moving.lost = [loss for loss in moving.lost if loss.target != place]
         moving.lose(value, source, reason)
     *head, last = target
     if not isinstance(last, int):
         return
     depth = len(head)
+    moves: dict[Place, Place] = {}
     for place in sorted(place for place in moving.origins if place[:depth] == tuple(head)):
         index = place[depth]
         if isinstance(index, int) and index > last:
-            moved = (*head, index - 1, *place[depth + 1 :])
+            moves[place] = moved = (*head, index - 1, *place[depth + 1 :])
             moving.origins[moved] = moving.origins.pop(place)
-            moving.lost = [Loss(o.source, moved, o.reason) if o.target == place else o for o in moving.lost]
+    if moves:  # once for all of them: with hundreds of entries taken out this is most of the work
+        moving.lost = [
+            Loss(o.source, moves[o.target], o.reason) if o.target in moves else o for o in moving.lost
+        ]

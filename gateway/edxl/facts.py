@@ -1,8 +1,9 @@
 """What the paths need to know of a message besides its envelope: its case, its urgency, what it answers, its times."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from gateway.model import Message
+from gateway.model import JsonObject, Message
 
 URGENT_PRIORITIES = frozenset({"P0", "P1"})  # code list PRIORITE: vital distress, immediate
 _EMSI = (("EVENT", "MAIN_EVENT_ID"),)
@@ -13,6 +14,12 @@ CASE_ELSEWHERE: dict[
     "EMSI": {"v1": _EMSI, "v2": _EMSI, "v3": _EMSI},
     "RS-RPIS": {"v1": (("event", "samuId"), ("event", "fileId")), "v2": _RPIS, "v3": _RPIS},
 }
+ANSWER = (
+    "errorCode",
+    "step",
+    "refused",
+    "errorDistributionID",
+)  # what an RC-REF or RS-ERROR says of what it answers
 REFERENCES = {"RC-REF": "distributionID", "RS-ERROR": "referencedDistributionID"}
 
 
@@ -44,6 +51,20 @@ def refers_to(message: Message) -> str:
     """The distributionID that an RC-REF or RS-ERROR answers, "" for every other type."""
     value = message.body.get(REFERENCES.get(message.message_type, ""))
     return value if isinstance(value, str) else ""
+
+
+def brief(message: Message) -> Message:
+    """The message with no more in it than what is read here and what an answer says: what a worker process hands back."""
+    kept: JsonObject = {
+        name: message.body[name]
+        for name in ("caseId", *ANSWER, *REFERENCES.values())
+        if isinstance(message.body.get(name), str | bool | dict)
+    }
+    if found := priority(message):
+        kept["qualification"] = {"details": {"priority": found}}
+    for outer, name in CASE_ELSEWHERE.get(message.message_type, {}).get(message.model_version, ()):
+        kept.setdefault(outer, {})[name] = _text_at(message, (outer, name))
+    return replace(message, document={}, header={}, body=kept)
 
 
 def instant(text: str) -> float | None:

@@ -1,5 +1,6 @@
 """EDXL-DE in JSON, as the Hub Santé profiles it: `content[i].jsonContent.embeddedJsonContent.message`."""
 
+from gc import get_referents
 from typing import Any
 
 import orjson
@@ -31,8 +32,7 @@ def parse(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         reason = encoding.fault(body) or f"{error.msg} at byte {error.pos}. Correct it and send it again."
         raise _unreadable(f"The body is not JSON in UTF-8: {reason}") from None
-    # brackets bound the depth from above (text may hold some too): the walk is for the rare rest
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if _at_most_levels(value) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _unreadable(
             f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
         )
@@ -100,6 +100,15 @@ def _object(value: Any) -> JsonObject:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _at_most_levels(value: Any) -> int:
+    """How deep a JSON value nests at most, one more at times: a single call in C for each level."""
+    level, levels = [value], 0
+    while level and levels <= MAX_DEPTH:
+        level = get_referents(*level)
+        levels += 1
+    return levels
 
 
 def _depth(document: Any) -> int:

@@ -7,6 +7,8 @@ here: namespaces, attributes, the sequence of elements, text beside elements, an
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +24,7 @@ HINTS = frozenset({f"{XSI}}}schemaLocation", f"{XSI}}}noNamespaceSchemaLocation"
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")  # xs:decimal: no exponent, INF or NaN
 INTEGER_RANGE = range(-(2**63), 2**64)  # beyond, a JSON reader makes a float of it too
 MAX_TOLD = 20  # form issues told at once
+MAX_COUNTED = 1_000  # beyond, the rest of the body is not read
 SHOWN = 64  # characters of a strange name that an issue quotes
 BLANK = re.compile(r"[ \t\r\n]+")
 
@@ -32,14 +35,31 @@ def decode(body: bytes, model_version: str) -> Message:
     Raises Refused: 400 (Hub 102) where it cannot be read, 422 (Hub 300) where its form is none of the official XSDs'; then
     with every such place, at most MAX_TOLD.
     """
-    root = parse(body)
+    root = parse(body, _namespaces(model_version))
     if root.tag != f"{DE}}}edxlDistribution":
         raise unreadable(f"The root element is not edxlDistribution in the namespace {DE}.")
     reader = _Reader()
-    document = reader.value(root, plan(model_version))
+    document: Any = {}
+    with suppress(_Enough):
+        document = reader.value(root, plan(model_version))
     if reader.faults:
         raise Refused(*about(_issues(root, plan(model_version), reader.faults), model_version))
     return message(document if isinstance(document, dict) else {}, model_version)
+
+
+@cache
+def _namespaces(model_version: str) -> frozenset[str]:
+    """The namespaces of the elements that a message may have."""
+    found, nodes = set(), [plan(model_version)]
+    for node in nodes:
+        found.add(node.namespace)
+        found |= {tag.rpartition("}")[0] for tag in node.children}
+        nodes += node.children.values()
+    return frozenset(found)
+
+
+class _Enough(Exception):
+    """More faults than are told or counted."""
 
 
 class _Reader:
@@ -119,6 +139,8 @@ class _Reader:
 
     def _fault(self, element: Element, diagnostics: str) -> None:
         self.faults.append((element, diagnostics))
+        if len(self.faults) == MAX_TOLD + MAX_COUNTED:
+            raise _Enough
 
 
 def free(element: Element) -> Any:
@@ -195,7 +217,9 @@ def _issues(root: Element, node: Node, faults: list[tuple[Element, str]]) -> Ite
         trail = trails[id(element)]
         yield Issue(ErrorKind.SCHEMA, diagnostics, _simple_path(trail, node), _exact_xpath(trail))
     if len(faults) > MAX_TOLD:
-        more = f"{len(faults) - MAX_TOLD} more places have a wrong form. Correct the listed ones first."
+        rest = len(faults) - MAX_TOLD
+        number = f"At least {rest}" if rest == MAX_COUNTED else str(rest)
+        more = f"{number} more places have a wrong form. Correct the listed ones first."
         yield Issue(ErrorKind.SCHEMA, more, severity="information")
 
 

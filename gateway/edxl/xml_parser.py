@@ -5,6 +5,7 @@ name it ever saw, so a sender of made-up names could fill the memory), and it le
 the moment it begins, before any entity is declared.
 """
 
+from collections.abc import Collection
 from xml.parsers import expat
 
 from gateway.edxl import encoding
@@ -18,6 +19,10 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 BUFFER = 65_536  # bytes of text handed over at once
 CHUNK = 16_384  # bytes parsed at once: after a refusal expat goes on to the end of its chunk
 MAX_NAMESPACE = 256  # characters; each tag holds its namespace, so a long one would multiply the body
+MAX_TAG = 131_072  # bytes of one tag: expat reads it as a whole, and each attribute becomes an object
+MAX_ATTRIBUTES = 64  # of one element; the EDXL-DE envelope has four
+ALL_ATTRIBUTES = 2_000  # of the whole body
+MAX_FOREIGN = 500  # elements of namespaces that no message has
 
 
 class Element:
@@ -45,15 +50,16 @@ class Element:
         return self.tag.rpartition("}")[0]
 
 
-def parse(body: bytes) -> Element:
+def parse(body: bytes, known: Collection[str] | None = None) -> Element:
     """The root element of a body. Comments and processing instructions are passed over, CDATA is text.
 
-    Raises Refused (400, Hub 102): not well-formed XML in UTF-8, a document type declaration, more than MAX_DEPTH levels
-    or MAX_ITEMS elements.
+    `known` are the namespaces of which any number of elements may stand there, None = all. Raises Refused as soon as it is
+    seen: 400 (Hub 102) for no well-formed XML in UTF-8, a document type declaration, more than MAX_DEPTH levels or MAX_ITEMS
+    elements; 422 for more attributes, or elements of other namespaces, than any message has.
     """
     if body.startswith(UTF_16):
         raise unreadable(f"The body is not well-formed XML in UTF-8: {encoding.fault(body)}")
-    tree = _Tree(ascii_only=body.isascii())
+    tree = _Tree(ascii_only=body.isascii(), known=known)
     parser = expat.ParserCreate("utf-8", "}")  # the declaration is read by us: what it says must be so
     parser.buffer_text = True
     parser.buffer_size = BUFFER
@@ -66,6 +72,11 @@ def parse(body: bytes) -> Element:
     try:
         for at in range(0, len(body), CHUNK):
             parser.Parse(body[at : at + CHUNK], False)
+            begun = parser.CurrentByteIndex
+            if (
+                at + CHUNK - begun > MAX_TAG and body[begun + 1 : begun + 2] not in b"!?"
+            ):  # no comment or CDATA
+                tree.refuse_tag()
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
@@ -79,14 +90,19 @@ def unreadable(diagnostics: str) -> Refused:
     return Refused(Issue(ErrorKind.UNREADABLE, diagnostics))
 
 
+def _beyond(diagnostics: str) -> Refused:
+    return Refused(Issue(ErrorKind.SCHEMA, diagnostics))
+
+
 class _Tree:
     """What the parser's events build. `top` is above the root."""
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self, *, ascii_only: bool, known: Collection[str] | None) -> None:
         self.top = Element("", {})
         self._open = [self.top]
         self._ascii_only = ascii_only
-        self._count = 0
+        self._known = known
+        self._count = self._attributes = self._foreign = 0
 
     def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         name = (encoding or "utf-8").lower()
@@ -102,7 +118,29 @@ class _Tree:
         if uri is not None and len(uri) > MAX_NAMESPACE:
             raise unreadable(f"The body declares a namespace of more than {MAX_NAMESPACE} characters.")
 
+    def refuse_tag(self) -> None:
+        if len(self._open) == 1:
+            raise unreadable(f"The root element's tag has more than {MAX_TAG} bytes.")
+        raise _beyond(
+            f"A tag has more than {MAX_TAG} bytes. No message type needs that; remove its attributes."
+        )
+
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if attributes:
+            self._attributes += len(attributes)
+            if len(attributes) > MAX_ATTRIBUTES or self._attributes > ALL_ATTRIBUTES:
+                raise _beyond(
+                    f"The body has more than {MAX_ATTRIBUTES} attributes on one element, or {ALL_ATTRIBUTES} in all. "
+                    "No message type needs that; remove them."
+                )
+        if self._known is not None and tag.rpartition("}")[0] not in self._known:
+            if len(self._open) == 1:
+                self._known = None  # no message at all: its root is refused anyway
+            self._foreign += 1
+            if self._foreign > MAX_FOREIGN and self._known is not None:
+                raise _beyond(
+                    f"The body has more than {MAX_FOREIGN} elements of namespaces that no message has. Remove them."
+                )
         element = Element(tag, attributes)
         self._open[-1].children.append(element)
         self._open.append(element)

@@ -166,6 +166,7 @@ LIMITS: dict[str, Field] = {
     "in_flight": Field(_count(100_000), Limits().in_flight),
     "max_body": Field(_count(33_554_432), Limits().max_body),
     "reserve": Field(_share, Limits().reserve),
+    "bytes_per_minute": Field(_count(1_000_000_000_000), Limits().bytes_per_minute),
 }
 CERTIFICATION: dict[str, Field] = {
     "report": Field(_text(SHA256_HEX, "64 hexadecimal digits in lower case")),

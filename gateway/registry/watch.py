@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 LOOK_SECONDS = 10.0
 Fingerprint = tuple[tuple[str, int, int], ...]
-Read = Callable[[], bool]  # reads the folder anew, and says whether that succeeded
+Read = Callable[[], Awaitable[bool]]  # reads the folder anew, and says whether that succeeded
 
 
 def fingerprint(directory: Path) -> Fingerprint:
@@ -30,26 +30,31 @@ def _facts(path: Path) -> tuple[str, int, int]:
 @asynccontextmanager
 async def watched(
     directory: Path, known: Fingerprint, read: Read, every: float = LOOK_SECONDS
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Callable[[], None]]:
     """Call `read` for each change of the folder that is seen, looking every so many seconds, while the block runs.
 
     `known` is how the folder was when it was read. A reading that failed is repeated at each look until one succeeds:
-    what was in its way (no file descriptor left, a file that was half written) may be gone. `read` raises nothing.
+    what was in its way (no file descriptor left, a file that was half written) may be gone. `read` raises nothing. The block
+    gets a function that has the folder read anew whether it changed or not; asked during a reading, once more after it.
     """
-    watching = asyncio.create_task(_watch(directory, known, read, every))
+    asked = asyncio.Event()
+    watching = asyncio.create_task(_watch(directory, known, read, every, asked))
     try:
-        yield
+        yield asked.set
     finally:
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
 
 
-async def _watch(directory: Path, known: Fingerprint, read: Read, every: float) -> None:
+async def _watch(directory: Path, known: Fingerprint, read: Read, every: float, asked: asyncio.Event) -> None:
     succeeded = True
     while True:
-        await asyncio.sleep(every)
-        found = fingerprint(directory)
-        if found != known or not succeeded:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await asked.wait()
+        found = await asyncio.to_thread(fingerprint, directory)  # a thousand files take some time
+        if found != known or asked.is_set() or not succeeded:
             known = found
-            succeeded = read()
+            asked.clear()
+            succeeded = await read()

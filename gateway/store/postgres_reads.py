@@ -21,7 +21,7 @@ RECEIPT = f"""
 INBOX = f"""
 SELECT {rows.ITEM} FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) AS size, row_number() OVER (ORDER BY seq) AS n FROM (
-        SELECT seq, octet_length(content) AS size FROM inbox JOIN contents USING (seq)
+        SELECT seq, octet_length(content) + octet_length(loss) AS size FROM inbox JOIN contents USING (seq)
         WHERE acknowledged_at IS NULL AND (publisher_id, seq) > ($1, $2) AND publisher_id <= $1
         ORDER BY publisher_id, seq LIMIT $3
     ) waiting

@@ -113,7 +113,7 @@ def inbox(connection: sqlite3.Connection, publisher_id: str, cursor: int, limit:
     with closing(found):  # a cursor left open would hold back the checkpoint
         for row in found:
             item = rows.inbox_item(row)
-            size += len(item.delivery.content)
+            size += len(item.delivery.content) + len(row[-1])
             if items and size > rows.PAGE_BYTES:
                 break
             items.append(item)

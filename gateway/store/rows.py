@@ -27,7 +27,7 @@ ITEM = (
 MAX_SEQ = 2**63 - 1
 WINDOWS = {"second": 1.0, "minute": 60.0, "day": 86_400.0}
 SCAN = 20_000  # messages that one call of `list_messages` looks at
-PAGE_BYTES = 16_777_216  # of content in one page of an inbox; the first item always fits
+PAGE_BYTES = 2_097_152  # of contents and losses in one page of an inbox; the first item always fits
 
 
 def new_id(seq: int) -> str:

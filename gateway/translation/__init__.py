@@ -10,7 +10,7 @@ from gateway.translation import canonical, identifiers, placing, reading, residu
 from gateway.translation.description import Description, describe, model_version
 from gateway.translation.tables import Translator, check, translator
 
-__all__ = ["Description", "canonical_issues", "check", "describe", "from_fhir", "to_fhir"]
+__all__ = ["Description", "canonical_issues", "check", "describe", "from_fhir", "to_fhir", "translator"]
 
 
 def to_fhir(message: Message) -> JsonObject:

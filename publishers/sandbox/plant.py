@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway import service, settings
+from gateway import service, settings, workbench
 from gateway.app import create_app, create_operations_app
 from gateway.registry import Registry
 from gateway.runtime import Runtime
@@ -37,6 +37,7 @@ def environment(gateway: str, core: str, data: Path) -> dict[str, str]:
     """
     port = int(gateway.rpartition(":")[2])
     return {
+        "GATEWAY_HEAVY_WORKERS": "1",  # it has no large urgent cases to keep a place for
         "GATEWAY_PORT": str(port),
         "GATEWAY_OPS_PORT": str(port + 2),
         "GATEWAY_BASE_URL": gateway,
@@ -221,6 +222,7 @@ class Sandbox:
         made = settings.load(environment(self.gateway, self.core_url, self.data))
         opening = service.assembled(made, exclusive_senders=False, now=self.clock)
         self.runtime = await self._running.enter_async_context(opening)
+        self.runtime.offload.start(workbench.warm)
         self.gateway_app.open(create_app(self.runtime))
         self.operations_app.open(create_operations_app(self.runtime))
 

@@ -24,7 +24,13 @@ JsonObject = dict[str, Any]
 CORE_CLIENT = "national-core"
 GATEWAY_CLIENT = "regulation-gateway"
 SCOPES = ["message.send", "message.read", "inbox.read"]
-LIMITS = {"per_second": 1_000, "per_minute": 60_000, "per_day": 10_000_000, "in_flight": 1_000}
+LIMITS = {
+    "per_second": 1_000,
+    "per_minute": 60_000,
+    "per_day": 10_000_000,
+    "in_flight": 1_000,
+    "bytes_per_minute": 10_000_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ async def watching(tmp_path: Path) -> AsyncIterator[tuple[House, Path]]:
     write(folder)
     async with house(tmp_path, registry_dir=folder) as gateway:
         runtime = gateway.runtime
-        assert service.reload(runtime)
+        assert await service.reload(runtime)
         async with watched(folder, fingerprint(folder), lambda: service.reload(runtime), EVERY):
             yield gateway, folder
 
@@ -66,7 +66,7 @@ async def test_a_reading_that_failed_is_repeated_though_no_file_changes(tmp_path
     readings: list[bool] = []
     done = asyncio.Event()
 
-    def read() -> bool:
+    async def read() -> bool:
         readings.append(next(results))
         if readings[-1]:
             done.set()
@@ -86,9 +86,9 @@ async def test_a_defect_of_the_reader_keeps_the_registry_and_is_logged_once(
         nowhere = replace(gateway.runtime.settings, registry_dir=cast("Path", None))
         broken = replace(gateway.runtime, settings=nowhere)
         before = broken.registry.current
-        assert [service.reload(broken), service.reload(broken)] == [False, False]
+        assert [await service.reload(broken), await service.reload(broken)] == [False, False]
         assert broken.registry.current is before and outdated() == 1
-        assert service.reload(gateway.runtime) and outdated() == 0
+        assert await service.reload(gateway.runtime) and outdated() == 0
     told = [json.loads(line) for line in lines.getvalue().splitlines()]
     failed = [line for line in told if line["event"] == "registry_reload_failed"]
     assert [(line["exception"], line["findings"]) for line in failed] == [
