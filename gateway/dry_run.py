@@ -55,15 +55,17 @@ def _single_items(message: Message) -> Iterator[Message]:
         return
     for number, item in enumerate(content, 1):
         alone = edxl.message({**message.document, "content": [item]}, message.model_version)
-        yield _numbered(alone, message.envelope.distribution_id, number)
+        yield _named(alone, _item_id(message.envelope.distribution_id, number))
 
 
-def _numbered(message: Message, identifier: str, number: int) -> Message:
-    """The message with the id of the message that it is made from, or one derived from that and its number."""
-    before, now = (
-        message.envelope.distribution_id,
-        identifier if number == 1 else derived_id(identifier, number),
-    )
+def _item_id(identifier: str, number: int) -> str:
+    """The id of a content item as a message of its own."""
+    return identifier if number == 1 else f"{identifier}-{number}"
+
+
+def _named(message: Message, now: str) -> Message:
+    """The message with this id, in its header too where that had the one from before."""
+    before = message.envelope.distribution_id
     if before == now:
         return message
     made: JsonObject = orjson.loads(orjson.dumps({**message.document, "distributionID": now}))
@@ -81,8 +83,10 @@ def _written(made: list[Converted], identifier: str, wanted: Target) -> list[dic
     told: list[dict[str, Any]] = []
     for converted in made:
         for message in (converted.message, *converted.further):
-            document = _numbered(message, identifier, len(told) + 1).document
-            lost = converted.lost if message is converted.message else ()
+            is_first, number = message is converted.message, len(told) + 1
+            name = _item_id(identifier, number) if is_first else derived_id(identifier, number)
+            document = _named(message, name).document
+            lost = converted.lost if is_first else ()
             if media_type == edxl.JSON:
                 told.append({"contentType": media_type, "content": document, "loss": list(lost)})
                 continue

@@ -61,7 +61,8 @@ async def test_a_foreign_host_or_page_is_refused(tmp_path: Path) -> None:
         for client, method, path in calls:
             for headers in HOSTILE:
                 answer = await call(client, method, path, headers)
-                assert answer.status_code == 403, (method, path, headers)
+                # 400 where the HTTP server itself refuses the field
+                assert answer.status_code in {400, 403}, (method, path, headers)
         assert len(on.sandbox.guests) == 0 and on.sandbox.core.faults.current() == before[1]
         posted = await call(on.client, "POST", "/sandbox", {"Sec-Fetch-Site": "cross-site", **NAVIGATION})
         assert posted.status_code == 403
