@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from gateway.observability import LibraryLine
 from gateway.receive import Posted
 from tests.house import NOW, House, case, house
 from tests.store_samples import submission
+from tests.strategies import enveloped
+from tests.test_conversion_cisu import FIRE, FIRE_CASE
 from tests.test_readme import wait_ready
 from tests.test_service import Served, served, start
 
 __all__ = ["served"]  # a fixture
+AT_NOW = datetime.fromtimestamp(NOW, UTC)
 
 
 async def bundle_of(gateway: House, document: dict[str, Any]) -> dict[str, Any]:
@@ -77,16 +81,13 @@ async def test_the_first_years_are_past(tmp_path: Path, year: str) -> None:
 async def test_nobody_takes_an_id_that_begins_with_another_actors(tmp_path: Path) -> None:
     """The core deduplicates on the distributionID: the SAMU's own message would be taken for a repeat of this one."""
     async with house(tmp_path) as gateway:
-        document = orjson.loads(
-            orjson.dumps(case()).replace(b'"fr.health.samu440"', b'"fr.fire.nexsis.sdisZ"')
-            .replace(b'"hubex:fr.health.samu440"', b'"hubex:fr.fire.nexsis.sdisZ"')
-        )  # fmt: skip
+        mine = enveloped("createCase", FIRE_CASE, sender=FIRE, recipient="fr.health.samu750", sent=AT_NOW)
+        document = orjson.loads(orjson.dumps(mine).replace(f"{FIRE}_".encode(), b"fr.health.samu440_"))
         assert document["distributionID"].startswith("fr.health.samu440_")
         answer = await gateway.send(document, "fire")
         assert answer.status_code == 400
         assert [issue["expression"] for issue in answer.json()["issue"]] == [["distributionID"]]
-        own = orjson.loads(orjson.dumps(document).replace(b"fr.health.samu440_", b"fr.fire.nexsis.sdisZ_"))
-        assert (await gateway.send(own, "fire")).status_code == 202
+        assert (await gateway.send(mine, "fire")).status_code == 202
 
 
 async def test_the_repeat_of_an_expired_message_costs_no_quota(tmp_path: Path) -> None:
