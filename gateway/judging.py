@@ -1,18 +1,17 @@
 """A posted body as a message, and what it shows by itself: in the event loop, or in a worker where that takes long. Pure."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway import intake, validation
 from gateway.edxl import facts
 from gateway.model import Message
-from gateway.offload import Offload, is_heavy, looks_urgent
+from gateway.offload import HEAVY, Offload, is_heavy, looks_urgent
 from gateway.validation import Findings
 
 ACCEPTED = Findings(complete=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """A body, and how it is to be read and judged; `owner` is whose it is."""
 
     body: bytes
@@ -32,7 +31,8 @@ async def read(offload: Offload, posting: Posting) -> tuple[Message, Findings | 
 async def find(offload: Offload, posting: Posting, message: Message, *, warnings: bool) -> Findings:
     """What a message that `read` gave shows by itself; without `warnings`, of a good one nothing more than that it is good."""
     strict = posting.strict_codes
-    if not warnings and validation.accepts(message, strict_codes=strict):
+    small = len(posting.body) <= HEAVY
+    if not warnings and validation.accepts(message, strict_codes=strict, small=small):
         return ACCEPTED
     if not offload.is_open:
         return validation.find(message, strict_codes=strict)

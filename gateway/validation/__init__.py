@@ -22,12 +22,17 @@ MAX_COUNTED = 1_000  # beyond, counting costs more than the number says
 FEW = 30  # issues that are told in a millisecond
 
 
-def accepts(message: Message, *, strict_codes: bool = False) -> bool:
+def accepts(message: Message, *, strict_codes: bool = False, small: bool = False) -> bool:
     """Whether `judge` would find no error, for the plain messages that nearly all are. False says nothing: ask `judge`.
 
-    Warnings are not looked for: they change no verdict.
+    Warnings are not looked for: they change no verdict. `small`: its body is no heavy one.
     """
-    return not strict_codes and is_valid(message) and coherence.is_plain(message) and bounds.within(message)
+    return (
+        not strict_codes
+        and is_valid(message)
+        and coherence.is_plain(message)
+        and bounds.within(message, small=small)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Findings:
     @property
     def good(self) -> bool:
         """Whether the message may go on."""
-        return all(issue.severity != "error" for issue in self.issues)
+        return not self.issues or all(issue.severity != "error" for issue in self.issues)
 
 
 def judge(

@@ -43,9 +43,12 @@ def bundle_limit(message_type: str) -> int:
     return BUNDLES.get(message_type, (OTHERS, 0))[0]
 
 
-def within(message: Message) -> bool:
-    """Whether a message has no more than a message may have."""
-    return not any(issues(message))
+def within(message: Message, *, small: bool = False) -> bool:
+    """Whether a message has no more than a message may have. A `small` body (`offload.HEAVY`) has no room for a large Bundle."""
+    for path in _counted(message.message_type, message.model_version):
+        if _length(message.body, path) > MAX_COUNTED:
+            return False
+    return small or not any(_bundle(message, _members(message.document)))
 
 
 def issues(message: Message) -> Iterator[Issue]:
@@ -60,9 +63,7 @@ def issues(message: Message) -> Iterator[Issue]:
                 "Send the others in messages of their own."
             )
             yield issue_at(ErrorKind.TOO_MANY, text, (*MESSAGE, message.root_key, *path))
-    members = _members(message.document)
-    if members > SMALL:
-        yield from _bundle(message, members)
+    yield from _bundle(message, _members(message.document))
 
 
 def too_many_items(document: JsonObject) -> Iterator[Issue]:
@@ -79,6 +80,8 @@ def estimated_bundle(message: Message) -> int:
 
 
 def _bundle(message: Message, members: int) -> Iterator[Issue]:
+    if members <= SMALL:
+        return
     most = bundle_limit(message.message_type)
     expected = _estimate(message, members)
     if expected > most:
