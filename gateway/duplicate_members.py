@@ -17,6 +17,7 @@ from gateway.errors import ErrorKind, Issue, Refused
 from gateway.validation.place import Place, json_pointer, simple_path
 
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)  # of valid JSON, all that a place needs
+COLON = re.compile(rb"\\u003[aA]")  # a colon that is not written as one
 MAX_LISTED = 20
 
 
@@ -38,7 +39,7 @@ def require_unique(body: bytes, value: Any, kind: ErrorKind = ErrorKind.UNREADAB
         return
     # Names and texts hold the same colons in both, unless the body writes some as \u003a. Each member adds one of its own:
     # the numbers are equal exactly where `value` lacks no member of the body.
-    if b"\\u003" not in body and written.count(b":") == body.count(b":"):
+    if not COLON.search(body) and written.count(b":") == body.count(b":"):
         return
     found = places(body)
     listed = [_issue(kind, body, place, at) for place, at in islice(found, MAX_LISTED)]
@@ -77,7 +78,7 @@ def _issue(kind: ErrorKind, body: bytes, place: Place, at: int) -> Issue:
     line = body.count(b"\n", 0, at) + 1
     column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode()) + 1
     text = (
-        f"This member stands a second time in its object, at line {line}, column {column}. "
+        f"This member is there twice: a second time at line {line}, column {column}. "
         "Send it once: one of the two would be lost."
     )
     return Issue(kind, text, simple_path(place), json_pointer(place))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.core_breaker import PROBE_SECONDS, CoreBreaker
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Unavailable
 from gateway.forward import NOTHING_TO_SEND, Way, forward
 from gateway.model import Outgoing, Status
 from gateway.observability import (
@@ -25,6 +25,7 @@ from gateway.observability import (
 )
 from gateway.store import FAILING
 
+PUT_OFF = 1.0  # seconds, where the workers had no room for a message
 IDLE_SECONDS = 1.0  # the longest time without a look at the clock: retries become due in silence
 
 # While little waits, one publisher's burst sets out in portions, so that the requests and urgent cases that come meanwhile do
@@ -159,10 +160,14 @@ class Forwarder:
             with FORWARD_SECONDS.time():
                 result = await forward(way, job)
             self._learn(job, result)
+        except Unavailable as busy:  # the workers, for a moment
+            log.warning("forward_put_off", receipt=job.id, cause=busy.issues[0].diagnostics)
+            result = "failed"
+            await self._put_back(job, PUT_OFF)
         except Exception as error:  # noqa: BLE001 - the message stays in the store and is tried again
             log.error("forward_failed", receipt=job.id, exc_info=error)
             result = "failed"
-            await self._put_back(job)
+            await self._put_back(job, self._way.policy.retry_max)
         FORWARDS.labels(result).inc()
 
     def _learn(self, job: Outgoing, result: str) -> None:
@@ -181,11 +186,9 @@ class Forwarder:
         if self._breaker.is_open != before:
             log.warning("core_circuit_closed" if before else "core_circuit_opened")
 
-    async def _put_back(self, job: Outgoing) -> None:
+    async def _put_back(self, job: Outgoing, pause: float) -> None:
         try:
-            await self._store.mark_retry(
-                job.id, self._now(), self._now() + self._way.policy.retry_max, "internal"
-            )
+            await self._store.mark_retry(job.id, self._now(), self._now() + pause, "internal")
         except Exception as error:  # noqa: BLE001 - the store is down; it frees the lane by itself when it is back
             log.error("put_back_failed", receipt=job.id, exc_info=error)
 

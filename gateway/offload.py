@@ -13,9 +13,10 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
 from gateway.errors import ErrorKind, Issue, Unavailable
@@ -29,6 +30,9 @@ URGENT = (b'"P0"', b'"P1"', b">P0<", b">P1<")
 WAITING = 64  # pieces of work of one owner that wait or are done; more are refused
 NICE = 10  # of the workers: what is in the loop goes before
 ATTEMPTS = 2  # a worker's death may be another body's fault
+LOOK = 1.0  # seconds between looks whether the workers live
+LONGEST = 60.0  # seconds of one piece of work; the largest body takes less than 2
+CLOSED = 10.0  # seconds after which workers that could not be made are tried again
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,8 +64,11 @@ class Offload:
     other, so that no owner holds up the others.
     """
 
-    def __init__(self, workers: int = 0) -> None:
+    def __init__(self, workers: int = 0, longest: float = LONGEST, closed: float = CLOSED) -> None:
         self._workers = workers
+        self._longest = longest
+        self._closed = closed
+        self._opened_at = 0.0
         self._opening: asyncio.Task[ProcessPoolExecutor | None] | None = None
         self._any = asyncio.Semaphore(max(1, workers))
         self._ordinary = asyncio.Semaphore(max(1, workers - 1))
@@ -78,7 +85,11 @@ class Offload:
         """Have the workers made beside what goes on, each of which calls `warm` first. Work that comes before waits for them."""
         if self._workers:
             self._warm = warm
-            self._opening = asyncio.create_task(asyncio.to_thread(_opened, self._workers, warm))
+            self._open()
+
+    def _open(self) -> None:
+        self._opened_at = asyncio.get_running_loop().time()
+        self._opening = asyncio.create_task(asyncio.to_thread(_opened, self._workers, self._warm))
 
     async def close(self) -> None:
         """Let the workers go. What is under way is finished."""
@@ -130,14 +141,34 @@ class Offload:
         for _ in range(ATTEMPTS):
             opening = self._opening
             pool = None if opening is None else await asyncio.shield(opening)
-            if pool is None:  # none can be made here, or the gateway stops
+            if opening is None or pool is None:  # none can be made here and now, or the gateway stops
+                self._open_again(opening)
                 return function(*args, **named)
             OFFLOADED.labels(function.__name__).inc()
             try:
-                return await asyncio.wrap_future(pool.submit(_worked, function, args, named))
+                return await self._result(pool, pool.submit(_worked, function, args, named))
             except BrokenProcessPool:
                 self._renew(opening, pool)
         raise _no_room("The workers that read large bodies failed.")
+
+    async def _result(self, pool: ProcessPoolExecutor, work: "Future[T]") -> T:
+        """What a worker gives. Raises BrokenProcessPool where one died, or works too long.
+
+        The pool sees most deaths by itself. Where a worker dies while it writes its result, the pool waits for the rest for ever.
+        """
+        result = asyncio.wrap_future(work)
+        ends = asyncio.get_running_loop().time() + self._longest
+        while not (await asyncio.wait({result}, timeout=LOOK))[0]:
+            if _has_dead(pool) or asyncio.get_running_loop().time() > ends:
+                _kill(pool)
+                result.cancel()
+                raise BrokenProcessPool
+        return await result
+
+    def _open_again(self, failed: object) -> None:
+        is_time = asyncio.get_running_loop().time() >= self._opened_at + self._closed
+        if failed is not None and self._opening is failed and is_time:
+            self._open()
 
     def _renew(self, opening: object, broken: ProcessPoolExecutor) -> None:
         """New workers in place of those of which one died; the first who sees it has them made."""
@@ -145,7 +176,7 @@ class Offload:
             log.error("offload_worker_died")
             OFFLOAD_RESTARTS.inc()
             broken.shutdown(wait=False)
-            self._opening = asyncio.create_task(asyncio.to_thread(_opened, self._workers, self._warm))
+            self._open()
 
 
 def _no_room(why: str) -> Unavailable:
@@ -165,6 +196,21 @@ def _opened(workers: int, warm: Callable[[], None]) -> ProcessPoolExecutor | Non
         log.error("offload_impossible", exc_info=error)
         return None
     return pool
+
+
+def _processes(pool: ProcessPoolExecutor) -> list[BaseProcess]:
+    return list((pool._processes or {}).values())  # noqa: SLF001 - None once it is shut down
+
+
+def _has_dead(pool: ProcessPoolExecutor) -> bool:
+    return any(not process.is_alive() for process in _processes(pool))
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End all workers, and close the pool's own end of their pipe: its thread reads until nobody can write."""
+    for process in _processes(pool):
+        process.kill()
+    pool._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
 
 
 # In the workers

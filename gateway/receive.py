@@ -94,8 +94,14 @@ async def take_turn(runtime: Runtime, publisher: Publisher, urgent: bool, now: f
 async def validate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$validate`: every issue that `post_message` would find; nothing is stored, forwarded or spent."""
     publisher = await authenticate(runtime, request, "message.send")
+    with runtime.quota.in_flight(publisher):  # 429
+        return await validated(runtime, request, publisher)
+
+
+async def validated(runtime: Runtime, request: Request, publisher: Publisher) -> Response:
+    """The OperationOutcome about a body that is tried out. Raises Refused (400, 413, 415), QuotaExceeded (429)."""
     posted = await read_posted(runtime, request, publisher)
-    runtime.volume.spend(publisher, len(posted.body), runtime.now())  # 429
+    runtime.volume.spend(publisher, len(posted.body), runtime.now())
     version = model_version(request, publisher.model_version)
     try:
         posting = posting_of(runtime, publisher, posted, version)

@@ -1,14 +1,16 @@
 """The inbox as server-sent events (WHATWG HTML, section 9.2): one item an event, the event's id its cursor."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import GatewayError
-from gateway.model import Publisher
+from gateway.errors import GatewayError, QuotaExceeded
+from gateway.model import InboxItem, Publisher
 from gateway.parameters import MAX_CURSOR, MAX_DIGITS, integer, refuse_header
 from gateway.runtime import Runtime, authenticate, require_still
 from gateway.views import item_json
@@ -16,6 +18,7 @@ from gateway.views import item_json
 SCOPE = "inbox.read"
 KEEP_ALIVE_SECONDS = 15.0  # a comment keeps proxies from closing a silent stream
 BATCH = 100
+NO_ROOM_SECONDS = 1.0  # before the next look, where this publisher's other pages take all the room
 EVENT_STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx, too, passes each event on
 
@@ -34,14 +37,16 @@ async def stream_inbox(runtime: Runtime, request: Request) -> Response:
 class Stream(StreamingResponse):
     """The answer; it counts as open for as long as it is being sent. Raises QuotaExceeded (429) where too many are."""
 
-    def __init__(self, runtime: Runtime, publisher: Publisher, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, runtime: Runtime, publisher: Publisher, content: AsyncGenerator[bytes]) -> None:
         super().__init__(content, media_type=EVENT_STREAM, headers=HEADERS)
+        self._content = content
         self._room = runtime.readers.room(publisher)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         with self._room:
-            await super().__call__(scope, receive, send)
+            async with aclosing(self._content):  # its page is let go when the client goes
+                await super().__call__(scope, receive, send)
 
 
 def start(request: Request) -> int:
@@ -57,19 +62,33 @@ def start(request: Request) -> int:
 
 async def events(
     runtime: Runtime, request: Request, publisher: Publisher, cursor: int
-) -> AsyncIterator[bytes]:
-    """The stream's bytes, until the client goes, its token is no longer good, or the gateway stops."""
+) -> AsyncGenerator[bytes]:
+    """The stream's bytes, until the client goes, its token is no longer good, or the gateway stops.
+
+    A page of items counts as held until its last one is taken. Where other pages take all the room, the stream waits.
+    """
     while await still_welcome(runtime, request) and not await request.is_disconnected():
         items = await runtime.store.read_inbox(publisher.id, cursor, BATCH)
-        for item in items:
-            if not await still_welcome(runtime, request):  # a client may take long to read a page
-                return
-            cursor = item.cursor
-            yield b"id: %d\nevent: message\ndata: %b\n\n" % (cursor, orjson.dumps(item_json(item)))
         if not items:
             yield b": waiting\n\n"
             if not await runtime.store.wait_inbox(publisher.id, cursor, KEEP_ALIVE_SECONDS):
                 return
+            continue
+        try:
+            with runtime.readers.page(publisher, size(items)):
+                for item in items:
+                    if not await still_welcome(runtime, request):  # a client may take long to read a page
+                        return
+                    cursor = item.cursor
+                    yield b"id: %d\nevent: message\ndata: %b\n\n" % (cursor, orjson.dumps(item_json(item)))
+        except QuotaExceeded:
+            yield b": waiting\n\n"
+            await asyncio.sleep(NO_ROOM_SECONDS)
+
+
+def size(items: list[InboxItem]) -> int:
+    """The bytes of their contents."""
+    return sum(len(item.delivery.content) for item in items)
 
 
 async def still_welcome(runtime: Runtime, request: Request) -> bool:

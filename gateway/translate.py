@@ -8,6 +8,7 @@ import schemas
 from gateway import edxl, intake
 from gateway.body import read_body
 from gateway.dry_run import FHIR, Target, translated
+from gateway.model import Publisher
 from gateway.offload import is_heavy_to_translate
 from gateway.parameters import choice, refuse
 from gateway.runtime import Runtime, authenticate
@@ -17,10 +18,16 @@ from gateway.versions import deprecation, model_version
 async def translate_message(runtime: Runtime, request: Request) -> Response:
     """`POST /v1/messages/$translate`: the message in the wanted form, and what that form cannot say."""
     publisher = await authenticate(runtime, request, "message.send")
+    with runtime.quota.in_flight(publisher):  # 429
+        return await translation(runtime, request, publisher)
+
+
+async def translation(runtime: Runtime, request: Request, publisher: Publisher) -> Response:
+    """The answer to a body that is tried out. Raises Refused (400, 413, 415, 422), QuotaExceeded (429)."""
     wanted = target(request, publisher.model_version)
     media_type = intake.media_type(request.headers.get("content-type", ""))
     body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
-    runtime.volume.spend(publisher, len(body), runtime.now())  # 429
+    runtime.volume.spend(publisher, len(body), runtime.now())
     version = model_version(request, publisher.model_version)
     if is_heavy_to_translate(body, media_type):
         urgent = False  # nobody is ill whose message is only tried out

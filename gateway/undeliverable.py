@@ -7,13 +7,14 @@ from dataclasses import astuple
 import orjson
 
 import schemas
-from gateway import answers, edxl
+from gateway import answers, edxl, intake
 from gateway.conversion import VERSION
-from gateway.edxl import facts
+from gateway.edxl import encoding, facts
 from gateway.errors import NotApplicable, Refused, Untranslatable
 from gateway.hub import HUB_ID
 from gateway.model import Submission
 from gateway.observability import UNDELIVERABLE, log
+from gateway.offload import is_heavy
 from gateway.runtime import Runtime
 from gateway.translation import Description, describe
 
@@ -29,7 +30,7 @@ async def undeliverable(runtime: Runtime, body: bytes, refusal: Refused) -> None
     However often the core brings the Bundle, the same RS-ERROR is kept once. Answers are never answered. Of a Bundle that
     does not say who sent it, only the log and the metric know.
     """
-    found = described(body)
+    found = await description(runtime, body)
     kind = refusal.issues[0].kind.value
     UNDELIVERABLE.labels(kind.code).inc()
     log.error(
@@ -47,7 +48,7 @@ async def undeliverable(runtime: Runtime, body: bytes, refusal: Refused) -> None
 
 async def not_applicable(runtime: Runtime, body: bytes, nothing: NotApplicable) -> None:
     """Note in a message's timeline that nothing in it concerns its recipient. Nothing has failed, and nothing is delivered."""
-    found = described(body)
+    found = await description(runtime, body)
     if found is not None:
         log.info(
             "message_not_applicable", distribution_id=found.distribution_id, message_type=found.message_type
@@ -57,10 +58,17 @@ async def not_applicable(runtime: Runtime, body: bytes, nothing: NotApplicable) 
         )
 
 
+async def description(runtime: Runtime, body: bytes) -> Description | None:
+    """`described`, in a worker where the Bundle is large. Raises Unavailable (503): the core brings it again."""
+    if is_heavy(body, intake.FHIR_JSON):
+        return await runtime.offload.run(OWN, False, described, body)
+    return described(body)
+
+
 def described(body: bytes) -> Description | None:
     """What a Bundle says of itself, None where that cannot be read."""
     try:
-        found = describe(orjson.loads(body))
+        found = describe(orjson.loads(encoding.without_bom(body)))
     except (orjson.JSONDecodeError, Untranslatable):
         return None
     return found if all(isinstance(value, str) for value in astuple(found)) else None

@@ -157,6 +157,15 @@ async def test_a_defect_in_any_step_is_a_dead_letter_and_an_error(tmp_path: Path
         assert status_of["status"] == "dead"
 
 
+async def test_one_with_a_byte_order_mark_is_reported_too(tmp_path: Path) -> None:
+    async with house(tmp_path, retry_base=0.01) as gateway:
+        headers = {"Content-Type": "application/fhir+json", **await gateway.core_token()}
+        body = b"\xef\xbb\xbf" + orjson.dumps(bundle(7, "fr.health.samu999"))
+        answer = await gateway.client.post("/core/$process-message", content=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        assert await errors_sent(gateway, 1) == [f"{SAMU}_7"]
+
+
 def status(recipient: str) -> JsonObject:
     """An RS-SR, for which the store is asked for what the recipient was sent before."""
     document = case(1, recipient)

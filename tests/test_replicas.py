@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -13,7 +12,6 @@ from structlog.testing import capture_logs
 
 from bench import valkey
 from gateway import replicas
-from gateway.app import create_app
 from gateway.errors import Unavailable
 from gateway.model import Limits, Submission
 from gateway.oauth2 import generate_signing_keys
@@ -21,6 +19,7 @@ from tests.house import CASE, PUBLISHERS, House, case, publisher, secret
 from tests.patience import until
 from tests.postgres_server import PostgresServer, started
 from tests.store_samples import submission
+from tests.streams import streaming
 from tests.test_store_gateways import gateways
 
 LIMIT = 12
@@ -167,33 +166,6 @@ async def test_a_repeat_costs_nothing_wherever_it_comes(
 
 
 # an inbox that is read at another replica
-
-
-@asynccontextmanager
-async def streaming(at: House, token: dict[str, str]) -> AsyncIterator["asyncio.Queue[bytes]"]:
-    """What `GET /v1/inbox/stream` sends, piece by piece."""
-    sent: asyncio.Queue[bytes] = asyncio.Queue()
-    gone = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        await sent.put(message.get("body", b""))
-
-    scope = {
-        "type": "http", "http_version": "1.1", "method": "GET", "path": "/v1/inbox/stream", "query_string": b"",
-        "raw_path": b"/v1/inbox/stream", "root_path": "", "scheme": "http", "client": None, "server": None,
-        "headers": [(b"authorization", token["Authorization"].encode())],
-    }  # fmt: skip
-    running = asyncio.ensure_future(create_app(at.runtime)(scope, receive, send))
-    try:
-        yield sent
-    finally:
-        gone.set()
-        running.cancel()
-        await asyncio.wait([running])
 
 
 async def test_a_stream_at_one_replica_tells_what_came_to_the_other(pair: list[House]) -> None:

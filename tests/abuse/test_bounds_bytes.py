@@ -11,19 +11,21 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from gateway.budget import ByteBudget
-from gateway.errors import QuotaExceeded
+from gateway.errors import ErrorKind, Issue, QuotaExceeded, Unavailable
 from gateway.forward import UNDER_WAY, ForwardPolicy, Way, expected_bytes, to_bundle
-from gateway.forwarder import Forwarder
+from gateway.forwarder import PUT_OFF, Forwarder
 from gateway.inbox import PIECE, Page
 from gateway.model import Outgoing
+from gateway.offload import Offload
 from gateway.readers import PAGES, Readers
 from gateway.registry import Registry, RegistryHolder
 from gateway.store import Store
 from gateway.store.rows import PAGE_BYTES
 from tests.error_examples import PATIENT
 from tests.house import PUBLISHERS, case, house
-from tests.patience import until
+from tests.patience import GIVE_UP, until
 from tests.store_samples import NOW, delivery, submission
+from tests.streams import streaming
 
 BOMB = orjson.dumps(case(1, patient=[{**PATIENT, "detail": {"age": "P55Y"}}] * 500)) + b" " * 400_000
 
@@ -66,6 +68,36 @@ async def test_bundles_behind_a_slow_core_are_bounded_in_bytes(store: Store) -> 
         await running
     assert len(core.waiting) == 37
     assert way.budget.held == 0
+
+
+class NoRoom(Offload):
+    """Workers that have no room for the first that ask."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+
+    async def run(self, *args: Any, **named: Any) -> Any:
+        if self.left:
+            self.left -= 1
+            raise Unavailable(Issue(ErrorKind.OVERLOADED, "No room."))
+        return await super().run(*args, **named)
+
+
+async def test_a_message_for_which_the_workers_have_no_room_sets_out_soon(store: Store) -> None:
+    await store.enqueue(bomb(1), NOW)
+    core, clock = SlowCore(), [NOW]
+    core.answering.set()
+    policy = ForwardPolicy(retry_max=3_600.0)
+    offload = NoRoom(1)
+    way = Way(store, core, RegistryHolder(Registry.of(())), policy, lambda: clock[0], offload=offload)
+    forwarder = Forwarder(way)
+    running = asyncio.create_task(forwarder.run())
+    await until(lambda: not offload.left and not way.budget.held)
+    clock[0] += PUT_OFF
+    await until(lambda: core.waiting)
+    forwarder.stop()
+    await running
 
 
 def test_the_expected_bytes_of_a_message_are_no_less_than_those_of_its_bundle() -> None:
@@ -187,3 +219,22 @@ async def test_a_whole_page_comes_as_it_did(tmp_path: Path) -> None:
         assert [item["content"]["text"] for item in items] == ["é" * PIECE] * 3
         head = await gateway.client.head("/v1/inbox", headers=await gateway.token())
         assert head.status_code == 200
+
+
+async def test_a_stream_waits_for_room_and_lets_its_page_go(tmp_path: Path) -> None:
+    async with house(tmp_path) as gateway:
+        peer = PUBLISHERS[1]
+        readers, content = gateway.runtime.readers, b'"' + b"x" * 100_000 + b'"'
+        await gateway.runtime.store.deposit(delivery(1, publisher_id="peer", content=content), NOW)
+        with readers.page(peer, PAGES):
+            async with streaming(gateway, await gateway.token("peer")) as sent, asyncio.timeout(GIVE_UP):
+                while b"waiting" not in (piece := await sent.get()):
+                    assert b"event" not in piece
+                assert readers.bytes_held(peer.id) == PAGES
+        async with (
+            streaming(gateway, await gateway.token("peer"), unread=1) as sent,
+            asyncio.timeout(GIVE_UP),
+        ):
+            await until(lambda: readers.bytes_held(peer.id) > 100_000)
+            assert sent.qsize() == 1
+        await until(lambda: not readers.bytes_held(peer.id))

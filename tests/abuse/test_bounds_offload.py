@@ -8,28 +8,34 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from httpx import AsyncClient, Response
 
-from gateway import workbench
+from gateway import edxl, translation, workbench
+from gateway.app import create_app
 from gateway.edxl import xml_writer
 from gateway.errors import Unavailable
+from gateway.model import Limits
 from gateway.observability import METRICS
-from gateway.offload import WAITING, Offload, is_heavy, is_heavy_to_translate
+from gateway.offload import LONGEST, LOOK, WAITING, Offload, is_heavy, is_heavy_to_translate
+from tests.abuse.wire import listening
 from tests.error_examples import PATIENT
-from tests.house import House, case, house
-from tests.patience import GIVE_UP, until
+from tests.house import House, case, house, publisher
+from tests.patience import GIVE_UP, until, until_told
 from tests.test_hostile import bundle_of
 
 SLOW = 0.3  # seconds of made-up work
 
 
 @asynccontextmanager
-async def opened(workers: int = 2) -> AsyncIterator[Offload]:
-    offload = Offload(workers)
+async def opened(workers: int = 2, longest: float = LONGEST) -> AsyncIterator[Offload]:
+    offload = Offload(workers, longest)
     offload.start(workbench.warm)
     try:
         yield offload
@@ -103,6 +109,45 @@ async def test_a_large_bundle_is_delivered_from_a_worker(tmp_path: Path) -> None
         assert item["content"] == CASE
 
 
+async def test_a_large_bundle_that_is_refused_is_reported_from_a_worker(tmp_path: Path) -> None:
+    async with house(tmp_path, heavy_workers=2) as gateway:
+        document = case(1, "fr.health.samu999", patient=PATIENTS)
+        gateway.runtime.offload.start(workbench.warm)
+        before = done("described")
+        bundle = translation.to_fhir(edxl.message(document, "v3"))
+        assert (await gateway.deliver(bundle)).status_code == 422
+        assert done("described") == before + 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_more_bodies_are_read_at_once_than_may_be_under_way(tmp_path: Path, path: str) -> None:
+    one = publisher("lrm", ("fr.health.samu440",), (), limits=Limits(in_flight=1))
+    async with house(tmp_path, (one,)) as gateway:
+        headers = {"Content-Type": "application/json", **await gateway.token()}
+        began, end = asyncio.Event(), asyncio.Event()
+
+        async def half() -> AsyncIterator[bytes]:
+            began.set()
+            yield b"{"
+            await end.wait()
+
+        app = create_app(gateway.runtime)
+        async with (
+            listening(app) as port,
+            AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        ):
+            first = asyncio.create_task(client.post(path, content=half(), headers=headers))
+            await began.wait()
+            await until_told(lambda: client.post(path, content=b"{}", headers=headers), is_refused)
+            end.set()
+            assert (await first).status_code != 429
+            assert (await client.post(path, content=b"{}", headers=headers)).status_code != 429
+
+
+def is_refused(answer: Response) -> bool:
+    return answer.status_code == 429 and answer.headers["Retry-After"] == "1"
+
+
 def test_ordinary_messages_stay_in_the_loop() -> None:
     for path in sorted((Path(__file__).parent.parent / "cases").glob("*/*/in.json")):
         body = orjson.dumps(orjson.loads(path.read_bytes()))
@@ -141,6 +186,51 @@ async def test_a_body_that_kills_its_worker_is_refused_for_now_and_others_go_on(
             await offload.run("a", False, os._exit, 1)
         assert refusal.value.headers["Retry-After"]
         assert await offload.run("b", False, os.getpid)
+
+
+def die_in_the_middle(of: int) -> bytes:
+    """Give a result of which only the first bytes leave this process: it is killed while it writes them."""
+
+    def half(connection: Connection, written: bytes) -> None:
+        os.write(connection.fileno(), bytes(written)[: len(written) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Connection._send = half  # type: ignore[attr-defined]  # of this worker alone
+    return bytes(of)
+
+
+async def test_a_worker_that_dies_while_it_writes_its_result_holds_up_nobody() -> None:
+    async with opened(2) as offload, asyncio.timeout(GIVE_UP):
+        with pytest.raises(Unavailable):
+            await offload.run("a", False, die_in_the_middle, 1_000_000)
+        assert await offload.run("a", False, os.getpid)
+
+
+async def test_a_worker_that_works_for_ever_is_ended() -> None:
+    async with opened(1, longest=LOOK) as offload, asyncio.timeout(GIVE_UP):
+        first = await offload.run("a", False, os.getpid)
+        with pytest.raises(Unavailable):
+            await offload.run("a", False, time.sleep, GIVE_UP)
+        assert await offload.run("a", False, os.getpid) not in (first, os.getpid())
+
+
+def begin_where(file: str) -> None:
+    """End this worker unless a file is there."""
+    if not Path(file).exists():
+        os._exit(1)
+
+
+async def test_workers_that_could_not_be_made_are_tried_again(tmp_path: Path) -> None:
+    allowed = tmp_path / "allowed"
+    offload = Offload(1, closed=0)
+    offload.start(partial(begin_where, str(allowed)))
+    try:
+        assert await offload.run("a", False, os.getpid) == os.getpid()
+        allowed.touch()
+        await offload.run("a", False, os.getpid)  # it may be the one that has them made
+        assert await offload.run("a", False, os.getpid) != os.getpid()
+    finally:
+        await offload.close()
 
 
 async def test_urgent_work_and_other_owners_do_not_wait_for_a_flood() -> None:
