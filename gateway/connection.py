@@ -22,7 +22,7 @@ from gateway.observability import CONNECTIONS_CLOSED
 
 REQUEST_SECONDS = 30.0
 DRAIN_SECONDS = 10.0
-WRITE_LEAST = 262_144  # bytes that a slow client must read in `write_seconds`
+WRITE_LEAST = 65_536  # bytes that a slow client must read in `write_seconds`
 MAX_CONNECTIONS = 4_096
 
 

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from gateway.errors import GatewayError
 
 LINGER_SECONDS = 0.5  # for a client to read the last answer and close
-WRITE_SECONDS = 30.0  # for a client to read what was written, or a good part of it
+WRITE_SECONDS = 10.0  # for a client to read what was written, or a good part of it
 
 
 class Parting:
