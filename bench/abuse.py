@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,7 @@ from gateway.oauth2 import CoreClient, generate_signing_keys
 from gateway.oauth2.tokens import access_token
 from gateway.observability import configure_logging
 from gateway.registry import Registry, RegistryHolder
+from gateway.server import http_config
 from gateway.settings import Settings
 from publishers.sandbox import messages
 
@@ -161,7 +162,7 @@ async def serve(port: int, data: Path, workers: int) -> None:
     keys = service.Keys(signing, CoreClient("national-core", {"keys": []}))
     async with service.running(settings, RegistryHolder(Registry.of(publishers)), keys, YesCore()) as runtime:
         app = Watched(create_app(runtime))
-        config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, lifespan="off")
+        config = http_config(app, replace(settings, port=port), grace=0)
         server = uvicorn.Server(config)
         service.settle_memory()
         runtime.offload.start(workbench.warm)
