@@ -1,8 +1,10 @@
 """Reading a request's body within bounds of size and time."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.headers import header
@@ -24,11 +26,11 @@ async def read_body(request: Request, limit: int, max_drain: int, seconds: float
         raise _too_large(limit, close=True)
     kept: list[bytes] = []
     size = 0
+    # Mostly the whole body: a timer would cost more than the reading. The connection has a deadline for what never comes.
+    message = await request.receive()
     try:
-        async with asyncio.timeout(DRAIN_SECONDS if declared > limit else seconds):
-            more = True
-            while more:
-                message = await request.receive()
+        async with _timer(message, DRAIN_SECONDS if declared > limit else seconds):
+            while True:
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 chunk, more = message.get("body", b""), message.get("more_body", False)
@@ -37,6 +39,9 @@ async def read_body(request: Request, limit: int, max_drain: int, seconds: float
                     kept.append(chunk)
                 elif size > max_drain:
                     raise _too_large(limit, close=True)
+                if not more:
+                    break
+                message = await request.receive()
     except TimeoutError:
         raise (_too_large(limit, close=True) if size > limit or declared > limit else late()) from None
     if size > limit:
@@ -44,6 +49,10 @@ async def read_body(request: Request, limit: int, max_drain: int, seconds: float
     if size < declared:
         raise not_arrived()
     return b"".join(kept)
+
+
+def _timer(first: Message, seconds: float) -> AbstractAsyncContextManager[object]:
+    return asyncio.timeout(seconds) if first.get("more_body", False) else nullcontext()
 
 
 def refuse_coding(request: Request) -> None:

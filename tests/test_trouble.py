@@ -188,9 +188,12 @@ async def test_a_head_that_drips_and_a_silent_connection_are_closed_a_busy_one_i
 
 
 async def test_a_body_that_drips_is_refused_and_the_connection_closed() -> None:
+    parts: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+
     async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
+        if not parts:
+            await asyncio.Event().wait()
+        return parts.pop()
 
     request = Request({"type": "http", "headers": [(b"content-length", b"50")]}, receive)
     with pytest.raises(Refused) as refusal:
