@@ -93,11 +93,13 @@ async def test_a_message_for_which_the_workers_have_no_room_sets_out_soon(store:
     way = Way(store, core, RegistryHolder(Registry.of(())), policy, lambda: clock[0], offload=offload)
     forwarder = Forwarder(way)
     running = asyncio.create_task(forwarder.run())
-    await until(lambda: not offload.left and not way.budget.held)
-    clock[0] += PUT_OFF
-    await until(lambda: core.waiting)
-    forwarder.stop()
-    await running
+    try:
+        await until(lambda: not offload.left and not way.budget.held)
+        clock[0] += PUT_OFF
+        await until(lambda: core.waiting)
+    finally:
+        forwarder.stop()
+        await running
 
 
 def test_the_expected_bytes_of_a_message_are_no_less_than_those_of_its_bundle() -> None:
