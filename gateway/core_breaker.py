@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 OUTAGES = 10  # in a row, without a verdict between them, until it opens
 LANES = 5  # that these outages are in, at least
-PROBE_SECONDS = (
-    2.0  # between two probes; every second one is for what was never tried, so that this waits 4 s at most
-)
+# between two probes; every second one is for what was never tried, so that this waits 4 s at most
+PROBE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class Offload:
     """The workers of one gateway. Until `start`, and with 0 workers, the work is done where it is asked for.
 
     Ordinary work leaves one worker free for urgent work, where there are two or more; the pieces of one owner come one after the
-    other, so that no owner holds up the others.
+    other, so that no owner holds up the others. `longest`: seconds of one piece of work, after which its worker is ended;
+    `closed`: seconds until workers that could not be made are tried again.
     """
 
     def __init__(self, workers: int = 0, longest: float = LONGEST, closed: float = CLOSED) -> None:

@@ -1,7 +1,6 @@
 """A real PgBouncer in front of the test PostgreSQL."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -9,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.abuse.neighbours import program
 from tests.patience import GIVE_UP
 from tests.postgres_server import PostgresServer
 
@@ -18,9 +16,7 @@ from tests.postgres_server import PostgresServer
 @contextmanager
 def pooled(server: PostgresServer, folder: Path, **options: str) -> Iterator[str]:
     """The URL of a fresh database of the server, by way of a PgBouncer with these options. Skips where it is not here."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        pytest.skip("pgbouncer is not here")
+    pgbouncer = program("pgbouncer")
     name = f"pooled_{server.fresh().rpartition('_')[2]}"
     server.execute(f"CREATE DATABASE {name}")
     data = server.url.partition("host=")[2].partition("&")[0]
@@ -36,7 +32,7 @@ def pooled(server: PostgresServer, folder: Path, **options: str) -> Iterator[str
     config = folder / "pgbouncer.ini"
     config.write_text("\n".join([*lines, *(f"{key} = {value}" for key, value in settings.items())]) + "\n")
     owner = Path(data).owner()  # it does not run as root, and must reach the server's socket
-    command = [program, "-q", *(["-u", owner] if os.geteuid() == 0 else []), str(config)]
+    command = [pgbouncer, "-q", *(["-u", owner] if os.geteuid() == 0 else []), str(config)]
     with (folder / "pgbouncer.log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
         try:
             wait_for(port, process, folder / "pgbouncer.log")
