@@ -158,13 +158,20 @@ async def test_once_the_core_is_back_everything_flows(store: Store) -> None:
 async def test_a_probe_that_hangs_does_not_keep_the_next_one_waiting(tmp_path: Path) -> None:
     clock, core = Clock(), PoisonedCore()
     async with opened(tmp_path, now=clock.now) as store:
-        for number in range(OUTAGES + 2):
+
+        async def stored(number: int) -> None:
             one = submission(number, body=POISON, received_at=clock.now, expires_at=clock.now + 3_600)
             await store.enqueue(one, clock.now)
+
+        for number in range(
+            OUTAGES
+        ):  # and no more, or another would still be on its way when the circuit opens
+            await stored(number)
         async with forwarding(store, core, clock, ForwardPolicy(concurrency=2)):
             await until(lambda: figure("gateway_core_circuit_open") == 1)
             core.hangs = True
             for hanging in (1, 2):
+                await stored(OUTAGES + hanging)
                 clock.now += PROBE_SECONDS
                 await until(lambda expected=hanging: core.hanging == expected)  # type: ignore[misc]
 
