@@ -87,10 +87,14 @@ def _recipient(registry: Registry, message: Message) -> Iterator[Issue]:
     if not registry.is_known(recipient):
         text = f"No inbox is known for {recipient[:80]!r}. Check the id with the recipient."
         yield _issue(ErrorKind.RECIPIENT, text, ADDRESS)
-    elif sender and not (is_health(sender) or is_health(recipient)):  # Hub Santé, dispatcher rule 5
+        return
+    from_health, to_health = is_health(sender), is_health(recipient)
+    if not sender or (from_health and to_health):  # among health actors every type passes
+        return
+    if not (from_health or to_health):  # Hub Santé, dispatcher rule 5
         text = "Neither sender nor recipient is a health actor (fr.health.…); the platform carries no such exchange."
         yield _issue(ErrorKind.RECIPIENT, text, ADDRESS)
-    elif sender and _passage(registry, message) is Passage.REFUSED:
+    elif _passage(registry, message) is Passage.REFUSED:
         yield _issue(ErrorKind.RECIPIENT, refusal(message.message_type, sender, recipient), "content[0]")
 
 
@@ -107,8 +111,10 @@ def _distribution_id(registry: Registry, message: Message) -> Iterator[Issue]:
     # the core would take the message of the actor whose id stands there for a repeat of this one; a health actor's own
     # prefix is asked for by validation
     sender, distribution_id = message.envelope.sender_id, message.envelope.distribution_id
+    if is_health(sender):
+        return
     prefix = distribution_id.partition("_")[0]
-    if is_health(sender) or prefix in ("", sender) or not registry.is_known(prefix):
+    if prefix in ("", sender) or not registry.is_known(prefix):
         return
     text = f"Found {distribution_id[:80]!r}, which begins with another actor's id. Begin it with {sender[:80]!r}."
     yield _issue(ErrorKind.ENVELOPE, text, "distributionID")

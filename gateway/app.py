@@ -76,6 +76,18 @@ class Nowhere:
         raise Refused(Issue(ErrorKind.NOT_FOUND, "This path does not exist. See /openapi.yaml."))
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The endpoints of all paths, as an ASGI application. Most have a fixed path: it is looked up, no pattern is tried."""
+
+    fixed: Mapping[str, Endpoint]
+    others: Router
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Let the path's endpoint answer."""
+        return self.fixed.get(scope["path"], self.others)(scope, receive, send)
+
+
 async def look_who_calls(runtime: Runtime, request: Request) -> None:
     """Let a publisher's 404 and 405 carry its RateLimit headers too. Whether the token is good decides nothing here."""
     with suppress(GatewayError):
@@ -94,25 +106,24 @@ def by_path(routes: Iterable[tuple[str, str, Handler]]) -> dict[str, dict[str, H
 
 def create_app(runtime: Runtime) -> ASGIApp:
     """The gateway's HTTP face over a running gateway."""
-    # One route a path, whatever the method: a wrong method is refused here and never tried on a later path's pattern.
-    own = [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path(ROUTES).items()]
     assets = Mount("/docs/assets", StaticFiles(directory=pages.swagger_ui_assets()))
     page = Route("/docs/{page:path}", Endpoint({"GET": pages.docs, "HEAD": pages.docs}, runtime))
-    routes: list[BaseRoute] = [*own, *oauth2.routes(runtime.authorization), assets, page]
-    return edged(runtime, routes)
+    return edged(runtime, ROUTES, [*oauth2.routes(runtime.authorization), assets, page])
 
 
 def create_operations_app(runtime: Runtime) -> ASGIApp:
     """What the operator's own network alone may see: metrics and the state of a running gateway."""
-    return edged(
-        runtime, [Route(path, Endpoint(handlers, runtime)) for path, handlers in by_path(OPERATIONS).items()]
-    )
+    return edged(runtime, OPERATIONS, [])
 
 
-def edged(runtime: Runtime, routes: list[BaseRoute]) -> ASGIApp:
-    """The routes inside the edge, which answers all errors."""
+def edged(runtime: Runtime, own: Iterable[tuple[str, str, Handler]], routes: Iterable[BaseRoute]) -> ASGIApp:
+    """Our own routes, then others, inside the edge, which answers all errors."""
+    # One endpoint a path, whatever the method: a wrong method is refused here and never tried on a later path's pattern.
+    endpoints = {path: Endpoint(handlers, runtime) for path, handlers in by_path(own).items()}
+    patterns = [Route(path, endpoint) for path, endpoint in endpoints.items() if "{" in path]
+    others = Router([*patterns, *routes], default=Nowhere(runtime), redirect_slashes=False)
     return Edge(
-        Router(routes, default=Nowhere(runtime), redirect_slashes=False),
+        Paths({path: endpoint for path, endpoint in endpoints.items() if "{" not in path}, others),
         lambda publisher: runtime.quota.headers(publisher, runtime.now()),
         runtime.settings.fhir_base,
         runtime.settings.base_url,

@@ -1,7 +1,6 @@
 """Reading a request's body within bounds of size and time."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
@@ -24,12 +23,21 @@ async def read_body(request: Request, limit: int, max_drain: int, seconds: float
     declared = int(header(request.scope, b"content-length") or 0)
     if declared > max_drain or (declared > limit and waits_for_100(request)):
         raise _too_large(limit, close=True)
+    message = await request.receive()
+    whole: bytes = message.get("body", b"")
+    if not message.get("more_body", True) and declared <= len(whole) <= limit:
+        return whole  # as mostly: a timer would cost more than the reading
+    return await _read_on(request, message, declared, limit, max_drain, seconds)
+
+
+async def _read_on(
+    request: Request, message: Message, declared: int, limit: int, max_drain: int, seconds: float
+) -> bytes:
+    """The body of which `message` is the first part."""
     kept: list[bytes] = []
     size = 0
-    # Mostly the whole body: a timer would cost more than the reading. The connection has a deadline for what never comes.
-    message = await request.receive()
     try:
-        async with _timer(message, DRAIN_SECONDS if declared > limit else seconds):
+        async with asyncio.timeout(DRAIN_SECONDS if declared > limit else seconds):
             while True:
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
@@ -49,10 +57,6 @@ async def read_body(request: Request, limit: int, max_drain: int, seconds: float
     if size < declared:
         raise not_arrived()
     return b"".join(kept)
-
-
-def _timer(first: Message, seconds: float) -> AbstractAsyncContextManager[object]:
-    return asyncio.timeout(seconds) if first.get("more_body", False) else nullcontext()
 
 
 def refuse_coding(request: Request) -> None:

@@ -77,9 +77,10 @@ class Edge:
 def identify(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
     """The request's id (echoed if sent, RFC-visible characters only) and the id headers of its answer."""
     request_id = header(scope, b"x-request-id") or ""
-    if not REQUEST_ID.fullmatch(request_id):
+    if not (request_id and REQUEST_ID.fullmatch(request_id)):
         request_id = f"{random.getrandbits(128):032x}"
-    trace = TRACEPARENT.fullmatch(header(scope, b"traceparent") or "")
+    sent = header(scope, b"traceparent")
+    trace = TRACEPARENT.fullmatch(sent) if sent else None
     trace_id, flags = trace.groups() if trace else (f"{random.getrandbits(128):032x}", "00")
     parent = f"00-{trace_id}-{random.getrandbits(64):016x}-{flags}"
     return request_id, [(b"x-request-id", request_id.encode()), (b"traceparent", parent.encode())]

@@ -1,5 +1,7 @@
 """Every body that a publisher may send, as a Message: EDXL-DE in its formats, and the canonical FHIR Bundle."""
 
+from functools import lru_cache
+
 from gateway import edxl, translation
 from gateway.duplicate_members import require_unique
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
@@ -8,6 +10,7 @@ from gateway.model import JsonObject, Message
 FHIR_JSON = "application/fhir+json"
 
 
+@lru_cache(64)
 def media_type(content_type: str) -> str:
     """The bare media type of a Content-Type header; raises Refused (415, Hub 101) for what is not read here."""
     if content_type.partition(";")[0].strip().lower() == FHIR_JSON:

@@ -8,7 +8,7 @@ import sys
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 
 import orjson
@@ -18,6 +18,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 FLUSH_SECONDS = 0.1
 METRICS = CollectorRegistry()
 RECEIVED = Counter("gateway_received", "Messages accepted", ["publisher", "message_type"], registry=METRICS)
+received = cache(
+    RECEIVED.labels
+)  # for each message; a child that was counted once is kept by the counter, too
 REFUSED = Counter("gateway_refused", "Requests refused", ["code"], registry=METRICS)
 FORWARDS = Counter("gateway_forward", "Forward attempts by what came of them", ["result"], registry=METRICS)
 FORWARD_SECONDS = Histogram("gateway_forward_seconds", "One forward attempt, in seconds", registry=METRICS)

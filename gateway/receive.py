@@ -17,7 +17,7 @@ from gateway.errors import ErrorKind, GatewayError, Refused
 from gateway.headers import header
 from gateway.judging import Posting
 from gateway.model import Message, Publisher, Receipt, Submission
-from gateway.observability import RECEIVED, log
+from gateway.observability import log, received
 from gateway.quota import Spent
 from gateway.runtime import Runtime, authenticate
 from gateway.versions import deprecation, model_version
@@ -56,15 +56,15 @@ async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: 
     posting = posting_of(runtime, publisher, posted, version)
     message, found = await judging.read(runtime.offload, posting)  # 400
     now = runtime.now()
-    urgent = runtime.urgent_cases.is_urgent(
-        publisher.id, facts.priority(message), facts.case_id(message), now
-    )
+    priority, case_id = facts.priority(message), facts.case_id(message)
+    urgent = runtime.urgent_cases.is_urgent(publisher.id, priority, case_id, now)
     spent = None
     try:
         spent = await runtime.quota.spend(publisher, urgent, now)  # 429
         await take_turn(runtime, publisher, urgent, now)
         found = found or await judging.find(runtime.offload, posting, message, warnings=False)
-        forged = await answer_check.issues(runtime, message)  # of an RC-REF or RS-ERROR alone
+        is_answer = message.message_type in facts.REFERENCES
+        forged = await answer_check.issues(runtime, message) if is_answer else ()
         acceptance.require(
             runtime, publisher, message, posted.media_type, now, found, forged
         )  # 400 403 410 422
@@ -79,7 +79,7 @@ async def take(runtime: Runtime, publisher: Publisher, posted: Posted, version: 
         runtime, publisher, submit(publisher, message, posted, urgent, spent, now), spent
     )  # 409 503
     if not receipt.duplicate:
-        runtime.urgent_cases.remember(publisher.id, facts.priority(message), facts.case_id(message), now)
+        runtime.urgent_cases.remember(publisher.id, priority, case_id, now)
     return receipt
 
 
@@ -200,7 +200,7 @@ def accepted(runtime: Runtime, publisher: Publisher, receipt: Receipt) -> Respon
     if receipt.duplicate:
         headers["Idempotent-Replayed"] = "true"
     else:
-        RECEIVED.labels(publisher.id, receipt.message_type).inc()
+        received(publisher.id, receipt.message_type).inc()
     log.info(
         "message_received",
         publisher=publisher.id,

@@ -32,7 +32,9 @@ def parse(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         reason = encoding.fault(body) or f"{error.msg} at byte {error.pos}. Correct it and send it again."
         raise _unreadable(f"The body is not JSON in UTF-8: {reason}") from None
-    if _at_most_levels(value) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    # brackets bound the depth from above (text may hold some too), and a plain message has few
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > MAX_DEPTH and _at_most_levels(value) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _unreadable(
             f"The body nests deeper than {MAX_DEPTH} levels. No message type needs that; flatten it."
         )
@@ -81,25 +83,22 @@ def _root_key(inner: JsonObject, model_version: str) -> str:
 def _envelope(document: JsonObject) -> Envelope:
     descriptor = _object(document.get("descriptor"))
     address = _object(descriptor.get("explicitAddress"))
-    return Envelope(
-        _text(document.get("distributionID")),
-        _text(document.get("senderID")),
-        _text(document.get("dateTimeSent")),
-        _text(document.get("dateTimeExpires")),
-        _text(document.get("distributionStatus")),
-        _text(document.get("distributionKind")),
-        _text(descriptor.get("language")),
-        _text(address.get("explicitAddressScheme")),
-        _text(address.get("explicitAddressValue")),
+    values = (
+        document.get("distributionID"),
+        document.get("senderID"),
+        document.get("dateTimeSent"),
+        document.get("dateTimeExpires"),
+        document.get("distributionStatus"),
+        document.get("distributionKind"),
+        descriptor.get("language"),
+        address.get("explicitAddressScheme"),
+        address.get("explicitAddressValue"),
     )
+    return Envelope(*[value if isinstance(value, str) else "" for value in values])
 
 
 def _object(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _at_most_levels(value: Any) -> int:
