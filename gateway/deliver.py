@@ -15,7 +15,15 @@ from gateway.answer_reading import answer_in
 from gateway.body import read_body
 from gateway.conversion import VERSION, Converted, convert
 from gateway.edxl import facts
-from gateway.errors import ErrorKind, Issue, NotApplicable, Refused, Unavailable, Untranslatable
+from gateway.errors import (
+    ErrorKind,
+    Issue,
+    NotApplicable,
+    Refused,
+    Unavailable,
+    Untranslatable,
+    machine_failed,
+)
 from gateway.model import Delivery, JsonObject, Message, Publisher
 from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.offload import HEAVY_BUNDLE, is_heavy, looks_urgent
@@ -49,6 +57,10 @@ async def process_message(runtime: Runtime, request: Request) -> Response:
     except Refused as refusal:
         await undeliverable(runtime, body, refusal)
         raise
+    except OSError as error:
+        failure = machine_failed(error)
+        log.error("delivery_put_off", cause=failure.issues[0].diagnostics, exc_info=error)
+        raise failure from None
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the recipient's other messages waiting
         log.error("delivery_failed", exc_info=error)
         defect = Refused(DEFECT)

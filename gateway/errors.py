@@ -12,6 +12,7 @@ Untranslatable              a message cannot be said in the wanted form (Hub 600
 ConfigurationError          names file and line; the process refuses to start
 """
 
+import errno
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -255,6 +256,13 @@ class QuotaExceeded(GatewayError):
 
 class Unavailable(GatewayError):
     """The store cannot take the message now; carries Retry-After."""
+
+
+def machine_failed(error: OSError) -> Unavailable:
+    """503 for a failure of the machine (no file descriptor, no disk), which says nothing about the message that met it."""
+    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    text = f"The gateway's machine failed ({name}). Send the same again after 1 s."
+    return Unavailable(Issue(ErrorKind.OVERLOADED, text), headers={"Retry-After": "1"})
 
 
 @dataclass(eq=False)

@@ -13,7 +13,15 @@ from gateway import answers, edxl, intake, translation
 from gateway.budget import ByteBudget
 from gateway.conversion import VERSION, convert
 from gateway.core import Core
-from gateway.errors import CoreOutage, CoreRejected, ErrorKind, NotApplicable, Unavailable, Untranslatable
+from gateway.errors import (
+    CoreOutage,
+    CoreRejected,
+    ErrorKind,
+    NotApplicable,
+    Unavailable,
+    Untranslatable,
+    machine_failed,
+)
 from gateway.hub import HUB_ID, is_health
 from gateway.model import Delivery, JsonObject, Message, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
@@ -145,6 +153,8 @@ async def attempt(way: Way, job: Outgoing) -> str:
         return await end_quietly(way, job, nothing.reason)
     except Unavailable:
         raise  # the workers have no room or died: the message is tried again
+    except OSError as error:
+        raise machine_failed(error) from error
     except Exception as error:  # noqa: BLE001 - a defect of a mapping table must end as a dead letter with an alert
         log.error(
             "translation_failed", receipt=job.id, message_type=job.submission.message_type, exc_info=error

@@ -160,7 +160,7 @@ class Forwarder:
             with FORWARD_SECONDS.time():
                 result = await forward(way, job)
             self._learn(job, result)
-        except Unavailable as busy:  # the workers, for a moment
+        except Unavailable as busy:  # the workers or the machine, for a moment
             log.warning("forward_put_off", receipt=job.id, cause=busy.issues[0].diagnostics)
             result = "failed"
             await self._put_back(job, PUT_OFF)

@@ -1,6 +1,7 @@
 """A defect of the gateway's own while it delivers: that message ends as a dead letter, and nobody else notices."""
 
 import asyncio
+import errno
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,8 +29,9 @@ SAMU, PEER = "fr.health.samu440", "fr.health.samu750"
 class Failing:
     """A part of the gateway of which one method fails for some distributionIDs, as a defect would."""
 
-    def __init__(self, part: Any, method: str, broken: set[str]) -> None:
+    def __init__(self, part: Any, method: str, broken: set[str], error: Exception | None = None) -> None:
         self._part, self._method, self._broken = part, method, broken
+        self._error = error or KeyError(SEED)
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._part, name)
@@ -38,7 +40,7 @@ class Failing:
 
         async def method(*args: Any, **more: Any) -> Any:
             if any(getattr(argument, "distribution_id", "") in self._broken for argument in args):
-                raise KeyError(SEED)
+                raise self._error
             return await real(*args, **more)
 
         return method
@@ -155,6 +157,22 @@ async def test_a_defect_in_any_step_is_a_dead_letter_and_an_error(tmp_path: Path
         assert letter.distribution_id == document["distributionID"]
         status_of = (await plain.client.get(sent.headers["Location"], headers=await plain.token())).json()
         assert status_of["status"] == "dead"
+
+
+async def test_a_failure_of_the_machine_is_no_dead_letter(tmp_path: Path, lines: io.BytesIO) -> None:
+    """It says nothing about the message: the core brings it again."""
+    async with house(tmp_path, retry_base=0.01) as plain:
+        document = case(1)
+        full = OSError(errno.EMFILE, SEED)
+        store: Any = Failing(plain.runtime.store, "deposit", {document["distributionID"]}, full)
+        async with served(plain, replace(plain.runtime, store=store)) as gateway:
+            answer = await gateway.deliver(bundle(1))
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1"), answer.text
+            assert "EMFILE" in answer.text and SEED not in answer.text
+        assert (await plain.deliver(bundle(1))).status_code == 200
+        assert await plain.runtime.store.dead_letters(10) == []
+        assert plain.core.bundles == []
+    assert b"EMFILE" in lines.getvalue() and SEED not in lines.getvalue().decode()
 
 
 async def test_one_with_a_byte_order_mark_is_reported_too(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Bytes under way are bounded beside counts: towards a slow core, and towards readers who do not read."""
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any, cast
 
@@ -71,25 +72,32 @@ async def test_bundles_behind_a_slow_core_are_bounded_in_bytes(store: Store) -> 
 
 
 class NoRoom(Offload):
-    """Workers that have no room for the first that ask."""
+    """Workers that have no room for the first that ask, or fail for them."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, times: int, error: Exception) -> None:
         super().__init__()
-        self.left = times
+        self.left, self.error = times, error
 
     async def run(self, *args: Any, **named: Any) -> Any:
         if self.left:
             self.left -= 1
-            raise Unavailable(Issue(ErrorKind.OVERLOADED, "No room."))
+            raise self.error
         return await super().run(*args, **named)
 
 
-async def test_a_message_for_which_the_workers_have_no_room_sets_out_soon(store: Store) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [Unavailable(Issue(ErrorKind.OVERLOADED, "No room.")), OSError(errno.EMFILE, "Too many open files")],
+    ids=["no room", "no file descriptor"],
+)
+async def test_a_message_for_which_the_workers_have_no_room_sets_out_soon(
+    store: Store, error: Exception
+) -> None:
     await store.enqueue(bomb(1), NOW)
     core, clock = SlowCore(), [NOW]
     core.answering.set()
     policy = ForwardPolicy(retry_max=3_600.0)
-    offload = NoRoom(1)
+    offload = NoRoom(1, error)
     way = Way(store, core, RegistryHolder(Registry.of(())), policy, lambda: clock[0], offload=offload)
     forwarder = Forwarder(way)
     running = asyncio.create_task(forwarder.run())
