@@ -16,7 +16,8 @@ def fault(body: bytes) -> str:
     """
     if body.startswith(UTF_16) or b"\0" in body[:2]:
         at = 0 if body.startswith(UTF_16) else body.index(b"\0")
-        return f"{_bad(body, at)}; it looks like UTF-16. Encode it in UTF-8 and send it again."
+        form = "UTF-32" if b"\0\0" in body[:4] else "UTF-16"
+        return f"{_bad(body, at)}; it looks like {form}. Encode it in UTF-8 and send it again."
     try:
         body.decode()
     except UnicodeDecodeError as error:

@@ -39,12 +39,12 @@ async def test_a_byte_order_mark_is_read_in_json_and_xml_and_in_an_ack(tmp_path:
         assert wrong.status_code == 404  # the body was read: it is the item that is not there
 
 
-@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("media_type", [edxl.JSON, edxl.XML])
-def test_utf_16_is_named(codec: str, media_type: str) -> None:
+def test_utf_16_and_utf_32_are_named(codec: str, media_type: str) -> None:
     text = named(case(1)) if media_type == edxl.JSON else "<a>\N{LATIN SMALL LETTER E WITH ACUTE}</a>"
     told = diagnostics(text.encode(codec), media_type)
-    assert "looks like UTF-16" in told and ": byte " in told, told
+    assert f"looks like {codec[:6].upper()}." in told and ": byte " in told, told
 
 
 @pytest.mark.parametrize(
