@@ -42,6 +42,7 @@ class Forwarder:
         self._store = way.store
         self._now = way.now
         self._breaker = CoreBreaker(min(PROBE_SECONDS, way.policy.retry_max))
+        CORE_CIRCUIT.set(self._breaker.is_open)
         # a probe in vain says nothing about its message, which is to go as soon as the core is back
         self._probing = replace(way, policy=replace(way.policy, retry_max=self._breaker.pause))
         self._stopping = False

@@ -16,7 +16,7 @@ from gateway.errors import CoreOutage
 from gateway.forward import ForwardPolicy, Way
 from gateway.forwarder import Forwarder
 from gateway.model import Status
-from gateway.observability import METRICS
+from gateway.observability import CORE_CIRCUIT, METRICS
 from gateway.registry import Registry, RegistryHolder
 from gateway.store import FAILING, Store
 from gateway.store.attempts import LISTED
@@ -163,9 +163,8 @@ async def test_a_probe_that_hangs_does_not_keep_the_next_one_waiting(tmp_path: P
             one = submission(number, body=POISON, received_at=clock.now, expires_at=clock.now + 3_600)
             await store.enqueue(one, clock.now)
 
-        for number in range(
-            OUTAGES
-        ):  # and no more, or another would still be on its way when the circuit opens
+        # no more than this, or another would still be on its way when the circuit opens
+        for number in range(OUTAGES):
             await stored(number)
         async with forwarding(store, core, clock, ForwardPolicy(concurrency=2)):
             await until(lambda: figure("gateway_core_circuit_open") == 1)
@@ -174,6 +173,12 @@ async def test_a_probe_that_hangs_does_not_keep_the_next_one_waiting(tmp_path: P
                 await stored(OUTAGES + hanging)
                 clock.now += PROBE_SECONDS
                 await until(lambda expected=hanging: core.hanging == expected)  # type: ignore[misc]
+
+
+async def test_a_forwarder_shows_its_own_circuit_from_the_start(tmp_path: Path) -> None:
+    CORE_CIRCUIT.set(1)  # what a forwarder before this one showed at its end
+    async with opened(tmp_path) as store, forwarding(store, PoisonedCore()):
+        assert figure("gateway_core_circuit_open") == 0
 
 
 async def test_messages_that_expire_take_no_probe(tmp_path: Path) -> None:
