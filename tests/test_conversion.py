@@ -89,7 +89,14 @@ def test_every_message_stays_valid_and_every_loss_is_told(
         came = Counter(
             (generic(path), repr(value)) for path, value in leaves(inner(back.message), INNER[:-1])
         )
-        missing = {path: value for path, value in kept(one, there) - came if value not in ("{}", "[]")}
+        lines = {
+            path for path, value in came if path.endswith("freetext")
+        }  # a text may have got a further line
+        missing = {
+            path: value
+            for path, value in kept(one, there) - came
+            if value not in ("{}", "[]") and not (path in lines and path.endswith("freetext"))
+        }
         assert not missing or lost_back, missing
     assert refused < MESSAGES
 
@@ -169,7 +176,7 @@ def test_a_code_that_is_more_precise_goes_to_its_parent_and_keeps_the_sender_s_l
     said = there.message.body["qualification"]["whatsHappen"]
     assert said == {"code": "C02.00.00", "label": "Libellé du Samu"}
     assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code"]
-    assert all("Libellé" not in repr(loss) and "C02" not in repr(loss) for loss in there.lost)
+    assert [loss["value"] for loss in there.lost] == ["C02.18.00"]
 
 
 def test_an_id_that_the_older_version_refuses_is_wrapped_and_comes_back() -> None:

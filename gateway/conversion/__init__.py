@@ -15,9 +15,11 @@ from gateway.conversion.cisu import VERSION
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
+from gateway.conversion.notes import noted
 from gateway.conversion.repair import repaired
 from gateway.conversion.withholding import readable
 from gateway.errors import ConfigurationError
+from gateway.hub import is_health
 from gateway.model import JsonObject, Message
 
 __all__ = ["VERSION", "Converted", "check", "convert"]
@@ -26,8 +28,9 @@ __all__ = ["VERSION", "Converted", "check", "convert"]
 @dataclass(frozen=True, slots=True)
 class Converted:
     """The message in the other version or type; each loss is `{"path", "target", "reason"}`, paths from the document's
-    root, `target` "" where nothing stands for it. No values. `further` are the messages that follow, where one becomes
-    several: their ids are derived, they say nothing that `message` does not.
+    root, `target` "" where nothing stands for it; from version to version for a health actor also the `value` that is
+    not said. `further` are the messages that follow, where one becomes several: their ids are derived, they say nothing
+    that `message` does not.
     """
 
     message: Message
@@ -45,14 +48,20 @@ def convert(
     Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
     the message is not translated to the type; NotApplicable where nothing in it concerns the other side.
     """
+    for_health = is_health(message.envelope.address)
     message, refusal = without_step(message, version)
     message, removed = readable(message)
     if message_type in {"", message.message_type}:
         made, moving = _in_version(message, version)
-        return Converted(made, (*refusal, *removed, *moving.losses(message.message_type, version)))
+        if for_health:
+            made = noted(message, made, moving)
+        losses = moving.losses(f"{message.message_type} {version}", message if for_health else None)
+        return Converted(made, (*refusal, *removed, *losses))
     first, moving = _in_version(message, VERSION)
     exchange = cisu.exchanged(first, message_type, before)
     made, last = _in_version(exchange.messages[0], version)
+    if for_health:
+        made = noted(exchange.messages[0], made, last)
     hops: list[Hop] = [
         VersionHop(moving, f"{message.message_type} {VERSION}"),
         SideHop(first, exchange, f"{message_type} {VERSION}"),

@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.conversion.changes import GONE
 from gateway.conversion.moves import Move, Node
-from gateway.conversion.places import leaves
-from gateway.model import JsonObject
+from gateway.conversion.places import at, leaves
+from gateway.model import JsonObject, Message
 from gateway.translation.paths import EACH, ONE, Path
 from gateway.validation.place import Place, simple_path
 
@@ -141,13 +141,19 @@ class Moving:
                 return source[: ends[depth - 1]] if depth else source[:-1]
         return ()
 
-    def losses(self, message_type: str, version: str) -> tuple[JsonObject, ...]:
-        """The report, in the order of the source's paths as they were met."""
+    def losses(self, label: str, source: Message | None = None) -> tuple[JsonObject, ...]:
+        """The report, in the order of the source's paths as they were met; with the values of leaves where `source` is given."""
         return tuple(
             {
                 "path": simple_path((*_INNER, *loss.source)),
                 "target": simple_path((*_INNER, *loss.target)) if loss.target else "",
-                "reason": f"{message_type} {version}: {loss.reason}",
+                "reason": f"{label}: {loss.reason}",
+                **(_value(source, loss) if source is not None else {}),
             }
             for loss in self.lost
         )
+
+
+def _value(source: Message, loss: Loss) -> JsonObject:
+    value = at(source.document, (*_INNER, *loss.source))
+    return {"value": value} if isinstance(value, str | int | float) and loss.reason != GIVEN else {}

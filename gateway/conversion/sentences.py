@@ -5,9 +5,9 @@ Only people read them: no conversion ever reads a text back as data. Nothing med
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from gateway.conversion import french
 from gateway.conversion.places import ABSENT, at, leaves, put
 from gateway.conversion.sides import About, digest
 from gateway.model import JsonObject
@@ -93,19 +93,11 @@ def _new_alert(alert: JsonObject) -> str:
     who = [name] if isinstance(name, str) else []
     who += [caller[one]["detail"] for one in ("callerContact", "callbackContact") if one in caller]
     lines = [
-        f"Nouvelle alerte reçue le {_local(alert['reception'])}, appelant : {', '.join(dict.fromkeys(who))}"
+        f"Nouvelle alerte reçue le {french.moment(alert['reception'])}, appelant : {', '.join(dict.fromkeys(who))}"
     ]
     lines += [caller["freetext"]] if caller.get("freetext") else []
     lines += [note["freetext"] for note in alert.get("notes", ()) if note.get("freetext")]
     return "\n".join(lines)
-
-
-def _local(instant: str) -> str:
-    """A date-time as people write it, in the sender's own offset; as it is where it is no date of the calendar."""
-    try:
-        return f"{datetime.fromisoformat(instant):%d/%m/%Y à %H:%M}"
-    except ValueError:
-        return instant
 
 
 def _call_taker(agent: JsonObject) -> str:

@@ -78,11 +78,15 @@ class MessageStatus:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What a type, version or format could not take."""
+    """What a type, version or format could not take.
+
+    `value` is what was not said as it was, where only the model version differs and the recipient is a health actor.
+    """
 
     path: str
     target: str
     reason: str
+    value: str | int | float | bool | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +267,7 @@ def jwk_set(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _losses(told: Any) -> tuple[Loss, ...]:
-    return tuple(Loss(one["path"], one["target"], one["reason"]) for one in told)
+    return tuple(Loss(one["path"], one["target"], one["reason"], one.get("value")) for one in told)
 
 
 def _instant(text: str) -> datetime:
