@@ -127,7 +127,7 @@ def _add_note(source: Message, made: Message, subject: Subject) -> Place:
     assert note is not None
     names = {field.pattern.name.partition("-id")[0]: field.name for field in note.fields if field.pattern}
     # its id depends on case, subject and text alone: an echo of the message does not pile notes up
-    seed = [source.body.get("caseId", ""), *subject.place, text]
+    seed = [source.body.get("caseId", ""), subject.place[0], text]
     made_note: JsonObject = {
         names["medical-note"]: f"fr.health.hub.medicalNote.{digest(seed)}",
         "operator": GATEWAY,
