@@ -69,12 +69,24 @@ def qualification(made: Message) -> JsonObject:
     ("source", "target"), [("v3", "v2"), ("v2", "v3"), ("v3", "v1"), ("v1", "v3"), ("v1", "v2"), ("v2", "v1")]
 )
 def test_where_the_code_stays_the_label_stays_the_senders(kind: str, source: str, target: str) -> None:
-    place = {"code": "L05.01.04", "label": "Sous-bois"}  # "Haute forêt" in the other list
+    place = {"code": "L01.01.01", "label": "Chez lui"}
     risk = {"code": "R17", "label": "Guêpes"}
     made = convert(message(kind, source, whatsHappen=VITAL, locationKind=place, riskThreat=[risk]), target)
     said = qualification(made.message)
     assert (said["whatsHappen"], said["locationKind"], said["riskThreat"]) == (VITAL, place, [risk])
     assert [loss for loss in made.lost if "qualification" in loss["path"]] == []
+
+
+def test_a_number_that_means_something_else_in_the_other_list_is_not_kept() -> None:
+    wood = {"code": "L05.01.04", "label": "Sous-bois"}  # "Haute forêt" in v1 and v2
+    for version in ("v1", "v2"):
+        made = convert(message("RS-EDA", "v3", locationKind=wood), version)
+        assert qualification(made.message)["locationKind"] == {"code": "L05.01.03", "label": "Sous-bois"}
+        assert [loss["path"].rpartition(".")[2] for loss in made.lost] == ["code"]
+    tall = {"code": "L05.01.04", "label": "Haute forêt"}
+    for version in ("v1", "v2"):
+        said = qualification(convert(message("RS-EDA", version, locationKind=tall), "v3").message)
+        assert said["locationKind"] == {"code": "L05.01.03", "label": "Haute forêt"}
 
 
 def test_a_code_that_a_version_numbers_otherwise_keeps_the_sender_s_label() -> None:
@@ -102,6 +114,8 @@ def test_a_risk_of_the_newer_list_goes_where_the_official_map_leads() -> None:
             said = qualification(convert(message("RS-EDA", "v3", riskThreat=[risk]), version).message)
             stays = risk["code"] in codes.labels("risque")
             expected = risk["code"] if stays else lines[risk["code"]].code
+            if risk["code"] == "R91":
+                expected = "R23"  # the same label; the map's R25 is a celebrity
             assert [item["code"] for item in said["riskThreat"]] == [expected]
 
 

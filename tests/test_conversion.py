@@ -21,6 +21,8 @@ from tests.strategies import enveloped, seeded
 
 MESSAGES = 120  # of each type and pair of versions
 INNER = "content[0].jsonContent.embeddedJsonContent.message."
+FACT = {"code": "C02.05.01", "label": "Médicale"}
+MOTIVE = {"code": "M08.02.00", "label": "Arrêt cardio-respiratoire"}
 PAIRS = [
     (message_type, source, target)
     for source in schemas.VERSIONS
@@ -163,20 +165,74 @@ def case(**qualification: Any) -> Message:
     return message("RS-EDA", "v3", body)
 
 
-def test_an_unknown_risk_takes_nothing_else_with_it() -> None:
+def test_an_unknown_risk_takes_nothing_else_with_it_and_keeps_its_words() -> None:
     known, unknown = {"code": "R01", "label": "Incendie"}, {"code": "R99", "label": "?"}
     there = convert(case(riskThreat=[unknown, known, unknown, known]), "v2")
-    assert there.message.body["qualification"]["riskThreat"] == [known, known]
+    odd = {"code": "R37", "label": "?"}
+    assert there.message.body["qualification"]["riskThreat"] == [odd, known, odd, known]
     lost = [loss["path"].removeprefix(INNER + "createCaseHealth.qualification.") for loss in there.lost]
-    assert sorted(lost) == [f"riskThreat[{n}].{name}" for n in (0, 2) for name in ("code", "label")]
+    assert lost == ["riskThreat[0].code", "riskThreat[2].code"]
 
 
-def test_a_code_that_is_more_precise_goes_to_its_parent_and_keeps_the_sender_s_label() -> None:
-    there = convert(case(whatsHappen={"code": "C02.18.00", "label": "Libellé du Samu"}), "v2")
-    said = there.message.body["qualification"]["whatsHappen"]
-    assert said == {"code": "C02.00.00", "label": "Libellé du Samu"}
-    assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code"]
-    assert [loss["value"] for loss in there.lost] == ["C02.18.00"]
+@pytest.mark.parametrize(
+    ("name", "code", "wide"),
+    [
+        ("whatsHappen", "C11.06.05", "C11.06.00"),
+        ("whatsHappen", "C99.01.00", "C11.06.00"),
+        ("locationKind", "L08.01.12", "L07.01.00"),
+        ("healthMotive", "M08.02.00", "M06.04"),
+    ],
+)
+def test_a_code_that_the_version_lacks_is_a_wide_one_with_the_sender_s_label(
+    name: str, code: str, wide: str
+) -> None:
+    for version in ("v1", "v2"):
+        there = convert(case(**{name: {"code": code, "label": "Libellé du Samu"}}), version)
+        assert there.message.body["qualification"][name] == {"code": wide, "label": "Libellé du Samu"}
+        assert [loss["target"].rpartition(".")[2] for loss in there.lost] == ["code"]
+        assert all(loss["reason"].endswith("is wider") for loss in there.lost)
+        assert [loss["value"] for loss in there.lost] == [code]
+
+
+def fact(version: str, code: str, label: str, to: str) -> tuple[str, int]:
+    """What a fact of a version becomes in another one, and the number of its losses."""
+    said = message("RS-EDA", version, case(whatsHappen={"code": code, "label": label}).body)
+    there = convert(said, to)
+    assert there.message.body["qualification"]["whatsHappen"]["label"] == label
+    return there.message.body["qualification"]["whatsHappen"]["code"], len(there.lost)
+
+
+def test_of_a_code_that_v1_has_twice_the_label_says_which_it_is() -> None:
+    for code, label in (("C02.14.01", "Suspicion de viol"), ("C02.15.04", "Violences intra familiales")):
+        old, lost = fact("v2", code, label, "v1")
+        assert (old, lost) == (f"C02.14.{code[-2:]}", 1)
+        assert fact("v1", old, label, "v2") == (code, 0)
+        assert fact("v1", old, label.upper() + ".", "v3") == (code, 0)
+    assert fact("v1", "C02.14.04", "VIF", "v2") == ("C02.00.00", 1)
+    assert fact("v2", "C02.14.01", "Rixe ou bagarre", "v3") == ("C02.14.01", 0)  # no doubt there
+
+
+def test_an_unknown_code_goes_to_no_ancestor_that_its_label_contradicts() -> None:
+    assert fact("v3", "C02.13.09", "Pendaison", "v2") == ("C02.13.00", 1)  # a suicide attempt
+    assert fact("v3", "C02.13.09", "Obstétrique", "v2") == ("C02.05.02", 1)
+    assert fact("v3", "C02.13.09", "Obstétrique", "v1") == ("C02.05.02", 1)
+    assert fact("v3", "C02.13.09", "Médicamenteuse", "v2") == ("C02.13.00", 1)  # in the same branch
+    assert fact("v3", "C02.13.09", "Incendie", "v2") == ("C04.00.00", 1)
+
+
+def test_a_level_that_an_older_version_lacks_and_demands_is_said_to_be_near() -> None:
+    regulation = {"whatsHappen": FACT, "healthMotive": MOTIVE, "medicalLevel": "SANS"}
+    rng = random.Random(0)
+    body = {**seeded(table("RS-RPIS", "v3").root, rng, chance=0.0), "regulation": regulation}
+    for version, name in (("v2", "medicalLevel"), ("v1", "initialTeamCare")):
+        there = convert(message("RS-RPIS", "v3", body), version)
+        assert there.message.body["regulation"] == {
+            "whatsHappen": FACT, "healthMotive": {**MOTIVE, "code": "M06.04"}, name: "SECOURS",
+        }  # fmt: skip
+        assert [(one["path"].rpartition("regulation.")[2], one["target"] != "") for one in there.lost] == [
+            ("healthMotive.code", True), ("medicalLevel", True),
+        ]  # fmt: skip
+        assert not any("does not say it" in one["reason"] for one in there.lost)
 
 
 def test_an_id_that_the_older_version_refuses_is_wrapped_and_comes_back() -> None:

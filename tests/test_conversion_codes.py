@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from gateway.conversion import codes
+from gateway.conversion import codes, doubt
 from gateway.conversion.code_sections import Correspondence, Lists, Section, lists, read, sections
 from gateway.conversion.codes import correspondences, findings, join
 from gateway.errors import ConfigurationError
@@ -124,6 +124,25 @@ def test_what_means_the_same_comes_back(source: List, target: List) -> None:
     assert all(back[other].equivalence == "equivalent" for other in same.values())
 
 
+def _labels(end: List) -> Mapping[str, str]:
+    """Official labels; v1 numbers some facts otherwise, the official enumerations are compared where they are at hand."""
+    known = terminology.labels(end[1]) if terminology.exists(end[1]) else {}
+    return {
+        code: known[code] for code in known if end != ("v1", "fait") or code[:6] not in ("C02.14", "C02.15")
+    }
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS, ids="-".join)
+def test_what_means_the_same_has_the_same_official_label(source: List, target: List) -> None:
+    if "ISO3166" in (source[1], target[1]):
+        return  # a country is called otherwise than its language
+    here, there = _labels(source), _labels(target)
+    for code, to in _all(source, target).items():
+        if to.equivalence == "equivalent" and code in here and to.code in there:
+            same = doubt.plain(here[code]) == doubt.plain(there[to.code])
+            assert same or there[to.code] == to.code or here[code] == code, code  # an acronym labels itself
+
+
 @pytest.mark.parametrize(
     ("source", "target", "code", "expected"),
     [
@@ -142,33 +161,43 @@ def test_what_means_the_same_comes_back(source: List, target: List) -> None:
         (("v3", "intervention"), ("v2", "intervention"), "T2-INTRA", ("SECONDAIRE", "wider")),
         (("v2", "intervention"), ("v3", "intervention"), "SECONDAIRE", None),
         (("v3", "intervention"), ("v1", "intervention"), "T4", None),
-        # an unknown risk is that risk's loss, no other's
-        (("v3", "risque"), ("v2", "risque"), "R99", None),
+        # an unknown risk is a situation that nobody determined
+        (("v3", "risque"), ("v2", "risque"), "R99", ("R37", "inexact")),
+        (("v3", "risque-2.3"), ("v1", "risque"), "R99", ("R37", "inexact")),
         (("v3", "risque"), ("v2", "risque"), "R14", ("R14", "equivalent")),
         (("v3", "fait"), ("v2", "fait"), "C11.06.05", ("C11.06.00", "wider")),
         (("v3", "fait"), ("v1", "fait"), "C02.18.00", ("C02.00.00", "wider")),
-        (("v3", "fait"), ("v2", "fait"), "C99.01.01", None),
+        (("v3", "fait"), ("v2", "fait"), "C99.01.01", ("C11.06.00", "wider")),
+        (("v3", "fait-2.3"), ("v1", "fait"), "C99.01.01", ("C11.06.00", "wider")),
+        (("v3", "lieu-2.3"), ("v1", "lieu"), "L08.01.12", ("L07.01.00", "wider")),
         (("v3", "motif-2.3"), ("v1", "motif"), "M01.77", ("M01.00", "wider")),
         (("v3", "motif-1.9"), ("v1", "motif"), "M01.77", ("M01.00", "wider")),
-        (("v3", "motif-2.3"), ("v2", "motif"), "M17.03.01", None),
+        (("v3", "motif-2.3"), ("v2", "motif"), "M17.03.01", ("M06.04", "wider")),
+        (("v3", "motif-1.9"), ("v1", "motif"), "M22.11", ("M06.04", "wider")),
         # of a list that is known in part, a code that nothing says anything of stays
         (("v2", "motif"), ("v3", "motif-2.3"), "M03.06", ("M03.06", "equivalent")),
         (("v1", "lieu"), ("v3", "lieu-2.3"), "L01.01.00", ("L01.01.00", "equivalent")),
         (("v1", "fait"), ("v3", "fait-2.3"), "C02.15.01", ("C02.16.01", "equivalent")),
         (("v3", "fait-2.3"), ("v1", "fait"), "C02.16.00", ("C02.15.00", "equivalent")),
-        (("v3", "fait-2.3"), ("v2", "fait"), "C02.18.00", ("C02.00.00", "wider")),
+        # an ancestor of the number is not always one of the meaning
+        (("v3", "fait-2.3"), ("v2", "fait"), "C02.18.00", ("C02.05.03", "inexact")),
+        (("v3", "fait-2.3"), ("v1", "fait"), "C02.17.01", ("C10.02.00", "wider")),
+        (("v3", "fait-2.3"), ("v2", "fait"), "C09.05.02", ("C09.00.00", "wider")),
+        (("v3", "lieu-2.3"), ("v2", "lieu"), "L05.01.04", ("L05.01.03", "wider")),
         (("v3", "fait-2.3"), ("v2", "fait"), "C11.02.01", ("C11.02.01", "equivalent")),
         # a risk that the older list lacks goes where the official map leads, one that it has stays
         (("v3", "risque-2.3"), ("v2", "risque"), "R88", ("R37", "inexact")),
         (("v3", "risque-2.3"), ("v1", "risque"), "R79", ("R13", "inexact")),
         (("v3", "risque-2.3"), ("v2", "risque"), "R17", ("R17", "equivalent")),
-        (("v3", "risque-2.3"), ("v2", "risque"), "R38", None),
+        (("v3", "risque-2.3"), ("v2", "risque"), "R38", ("R37", "inexact")),
+        (("v3", "risque-2.3"), ("v2", "risque"), "R91", ("R23", "wider")),
         (("v3", "lieu"), ("v2", "lieu"), "L01.01.99", ("L01.01.00", "wider")),
         # v1 numbered aggressions as sexual offences: no such code may change its meaning
         (("v1", "fait"), ("v3", "fait"), "C02.15.01", ("C02.16.01", "equivalent")),
         (("v1", "fait"), ("v2", "fait"), "C02.14.02", ("C02.00.00", "wider")),
-        (("v3", "fait"), ("v1", "fait"), "C02.14.02", ("C02.00.00", "wider")),
-        (("v3", "fait"), ("v1", "fait"), "C02.15.01", ("C02.00.00", "wider")),
+        (("v3", "fait"), ("v1", "fait"), "C02.14.02", ("C02.14.02", "wider")),
+        (("v3", "fait"), ("v1", "fait"), "C02.15.01", ("C02.14.01", "wider")),
+        (("v2", "fait"), ("v1", "fait"), "C02.15.04", ("C02.14.04", "wider")),
         (("v2", "fait"), ("v1", "fait"), "C02.15.05", ("C02.14.05", "equivalent")),
         (("v1", "typeVecteur"), ("v3", "typeVecteur"), "VSAV", ("SIS.VSAV", "equivalent")),
         (("v2", "typeVecteur"), ("v1", "typeRessource"), "TSU.VSL", ("TSU ", "wider")),
@@ -178,16 +207,22 @@ def test_what_means_the_same_comes_back(source: List, target: List) -> None:
         (("v1", "canal"), ("v3", "canal"), "DEFIBRILLATEUR, ", ("DEFIBRILLATEUR", "equivalent")),
         (("v1", "mobility"), ("v3", "mobility"), "SHIP ", ("SHIP", "equivalent")),
         (("v3", "etat"), ("v1", "etat"), "ACTIF", (" ACTIF", "equivalent")),
-        (("v3", "typeOrientation"), ("v2", "typeOrientation"), "REA-USI", ("SANTE", "wider")),
+        (("v3", "typeOrientation"), ("v2", "typeOrientation"), "REA-USI", ("AUTRE", "wider")),
         (("v2", "typeIdPatient"), ("v3", "typeIdPatient"), "SI-VIC", ("AUTRE", "wider")),
         (("v3", "typeIdPatient"), ("v2", "typeIdPatient"), "AUTRE", None),
         (("v3", "origine"), ("v2", "origine"), "CTA-CONF", ("18", "wider")),
+        (("v1", "origine"), ("v3", "origine"), "18", ("CTA-CONF", "narrower")),
         (("v3", "origine"), ("v2", "origine"), "CROSS", None),
         (("v1", "ISO3166"), ("v3", "langue"), "FR", ("fr", "equivalent")),
-        (("v1", "ISO3166"), ("v3", "langue"), "US", ("en", "wider")),
-        (("v1", "ISO3166"), ("v3", "langue"), "CH", None),
+        (("v1", "ISO3166"), ("v3", "langue"), "US", ("en", "inexact")),
+        (("v1", "ISO3166"), ("v3", "langue"), "CH", ("de", "inexact")),
+        (("v1", "ISO3166"), ("v3", "langue"), "ET", ("am", "inexact")),
+        (("v1", "ISO3166"), ("v3", "langue"), "IN", ("hi", "inexact")),
+        (("v1", "ISO3166"), ("v3", "langue"), "PG", None),
         (("v3", "langue"), ("v1", "ISO3166"), "en", ("GB", "equivalent")),
         (("v3", "langue"), ("v1", "ISO3166"), "eu", None),
+        (("v3", "langue"), ("v1", "ISO3166"), "ar", None),
+        (("v2", "langue"), ("v1", "ISO3166"), "am", None),
         (("v1", "ISO3166"), ("v3", "ISO3166"), "CH", ("CH", "equivalent")),
         (("v3", "role"), ("v1", "role"), "TCM", ("AUTRE", "wider")),
         (("v3", "typePEC"), ("v2", "typePEC"), "SANS", None),
@@ -206,6 +241,16 @@ def test_the_fates_that_were_got_wrong_before_or_easily_are(
 ) -> None:
     found = correspondences(source, target, lists()[source] | {code}, lists()[target])
     assert found.get(code) == (expected and Correspondence(*expected))
+
+
+def test_a_language_goes_back_to_no_country_but_the_one_that_stands_for_it() -> None:
+    back = _all(("v3", "langue"), ("v1", "ISO3166"))
+    there = _all(("v1", "ISO3166"), ("v3", "langue"))
+    assert {there[to.code].code for code, to in back.items() if code not in ("nb", "nn")} == set(
+        back.keys() - {"nb", "nn"}
+    )
+    assert all(to.equivalence in ("equivalent", "inexact") for to in there.values())
+    assert len(there) > 230  # one rule for all countries
 
 
 def test_no_code_of_the_newest_version_has_a_stray_space() -> None:
@@ -271,6 +316,19 @@ def test_a_code_climbs_only_without_a_line_and_only_to_what_is_wider() -> None:
     assert higher == {"P.Q": Correspondence("N", "inexact"), "P.Q.R": Correspondence("P", "wider")}
 
 
+def test_a_code_that_neither_a_line_nor_an_ancestor_leads_anywhere_goes_where_else_says() -> None:
+    text = "v2 a | v3 a\nparents .\n! NEW\nMID < else\nv1 a | v2 a\nOLD = MID\n"
+    ends = ("v3", "a"), ("v2", "a")
+    asked = frozenset({"ODD", "P.Q.R", "NEW", "X"})
+    assert join(_small(text), SMALL, *ends, asked, SMALL[ends[1]]) == {
+        "X": Correspondence("X", "equivalent"),
+        "P.Q.R": Correspondence("P.Q", "wider"),
+        "ODD": Correspondence("MID", "wider"),
+    }  # NEW has a line that says that it has none
+    over = join(_small(text), SMALL, ("v3", "a"), ("v1", "a"), asked, SMALL["v1", "a"])
+    assert over["ODD"] == Correspondence("OLD", "wider")
+
+
 def test_a_direct_section_goes_before_the_way_over_v2() -> None:
     text = "v1 a | v2 a\nOLD = MID\nv2 a | v3 a\nMID = NEW\nv1 a | v3 a\nOLD > X\n"
     assert _join(text, "v1", "v3")["OLD"] == ("X", "wider")
@@ -308,6 +366,12 @@ def test_lists_without_a_section_share_what_they_share() -> None:
         ("v1 a | v2 a\nA = B\nC < B", "small.codes:3: B has a second fate; the first is at small.codes:2"),
         ("v1 a | v2 a\nA | B = C", "small.codes:2: several codes stand only"),
         ("v1 a | v2 a\nA > B | C", "small.codes:2: several codes stand only"),
+        ("v1 a | v2 a\nA = else", "small.codes:2: `else` stands on the side"),
+        ("v1 a | v2 a\nelse < B", "small.codes:2: `else` stands on the side"),
+        ("v1 a | v2 a\nelse -> B", "small.codes:2: expected `else` with one of"),
+        ("v1 a | v2 a\nelse !", "small.codes:2: expected `else` with one of"),
+        ("v1 a | v2 a\nA ? B", "small.codes:2: expected one CODE ? CODE | CODE"),
+        ("v1 a | v2 a\nA ? B | C", "small.codes:1: A with `?` has no line for another label"),
         ('v1 a | v2 a\n"A = B', 'small.codes:2: "A is no code in quotes'),
     ],
 )
@@ -317,7 +381,7 @@ def test_a_line_that_cannot_be_read_is_named(text: str, said: str) -> None:
     assert str(caught.value).startswith(said)
 
 
-@given(st.text(alphabet='v12 a|=<>-~!#."\n'))
+@given(st.text(alphabet='v12 a|=<>-~!?#."\nels'))
 def test_any_text_is_read_or_named(text: str) -> None:
     try:
         places = [section.where for section in _small(text)]
@@ -332,6 +396,9 @@ def test_any_text_is_read_or_named(text: str) -> None:
         ("v1 a | v2 a\nGONE > X", "small.codes:2: 'GONE' is no code of its list"),
         ("v1 a | v2 a\nOLD > GONE", "small.codes:2: 'GONE' is no code of the other list"),
         ("v1 a | v2 a\nOLD = X", "small.codes:2: `=` is not one to one"),
+        ("v1 a | v2 a\nelse > GONE", "small.codes:2: 'GONE' is no code of the other list"),
+        ("v1 a | v2 a\nOLD > X\nOLD ? X | GONE", "small.codes:2: 'GONE' is no code of the other list"),
+        ("v1 a | v2 a\nelse > X", "small.codes:1: 'OLD' has no fate"),
         ("v1 a | v2 a", "small.codes:1: 'OLD' has no fate"),
         ("v1 a | v2 a", "small.codes:1: 'MID' has no fate"),
         ("v1 b | v2 a", "small.codes:1: v1 has no code list b"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from gateway.canonical_files.artefact import head
 from gateway.canonical_files.terminology import SYSTEMS, CodeList, kebab
 from gateway.conversion.code_sections import Correspondence, List, lists, sections
-from gateway.conversion.codes import correspondences
+from gateway.conversion.codes import correspondences, otherwise
 from gateway.model import JsonObject
 from schemas import codes as terminology
 
@@ -30,7 +30,7 @@ def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObjec
     identifier = f"{kebab(source[1])}-{source[0]}-to-{target[0]}"
     if source[1] != target[1]:
         identifier += f"-{kebab(target[1])}"
-    group = {
+    group: JsonObject = {
         "source": code_system(source, known),
         "sourceVersion": source[0],
         "target": code_system(target, known),
@@ -40,6 +40,8 @@ def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObjec
             for code in sorted(codes[source])
         ],
     }
+    if rest := otherwise(source, target, codes[target]):
+        group["unmapped"] = {"mode": "fixed", "code": rest.code}
     return head(
         "ConceptMap",
         identifier,
@@ -52,7 +54,7 @@ def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObjec
 def _target(code: str, to: Correspondence | None, *, whole: bool) -> JsonObject:
     if to is None:
         return {"equivalence": "unmatched"}
-    if code == to.code and not whole:
+    if code == to.code and to.equivalence == "equivalent" and not whole:
         return {"code": to.code.strip(), "equivalence": "relatedto", "comment": _KEPT}
     comment = {"comment": _COMMENTS[to.equivalence]} if to.equivalence in _COMMENTS else {}
     return {"code": to.code.strip(), "equivalence": to.equivalence, **comment}

@@ -8,8 +8,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from gateway.conversion import identifiers
-from gateway.conversion.codes import Correspondence, correspondences
+from gateway.conversion import doubt, identifiers
+from gateway.conversion.code_sections import List
+from gateway.conversion.codes import Correspondence, climbed, correspondences, otherwise
 from gateway.model import JsonObject
 from gateway.translation.codecs import LINEAR, Codec
 from gateway.translation.paths import Path
@@ -115,27 +116,43 @@ def _map(source: tuple[str, Field], target: tuple[str, Field]) -> Mapping[str, C
 
 
 @lru_cache(maxsize=4096)
-def _odd(source: tuple[str, Field], target: tuple[str, Field], code: str) -> Correspondence | None:
-    """A code that the source's list lacks and its pattern takes: its ancestors may be known."""
-    (version, here), (other, there) = source, target
-    lists = (version, _list(here)), (other, _list(there))
-    return correspondences(*lists, frozenset({code}), _known(there)).get(code)
+def _odd(source: List, target: List, there: Field, code: str) -> Correspondence | None:
+    """A code of another list than the field's own, or one that the list lacks and its pattern takes."""
+    return correspondences(source, target, frozenset({code}), _known(there)).get(code)
+
+
+def _by_label(
+    source: List, target: List, there: Field, code: str, said: Correspondence, label: str
+) -> Correspondence | None:
+    """An unknown code goes to no ancestor that its label contradicts: the number is in doubt, and the label decides."""
+    named = doubt.contradicting(target[1], said.code, label) if climbed(code, said.code) else ()
+    if len(named) == 1 and named[0] in _known(there):
+        return Correspondence(named[0], "inexact")
+    return otherwise(source, target, _known(there)) if named else said
 
 
 def _code(source: Side, target: Side, here: Field, there: Field) -> Change | None:
     if not _known(there) or (there.codes and here.codes):
         return None
-    ends = (source.version, here), (target.version, there)
-    found = _map(*ends)
+    found = _map((source.version, here), (target.version, there))
     closed = bool(here.values)  # no other code can come
     if closed and all(found.get(code) == Correspondence(code, "equivalent") for code in here.values):
         return None
     free = bool(there.codes)  # any code of the right form passes there
+    ends = (source.version, _list(here)), (target.version, _list(there))
+    twice = doubt.choices(ends[0])
 
-    def changed(value: Any, _: JsonObject) -> tuple[Any, str]:
-        said = found.get(value)
-        if said is None and not closed and isinstance(value, str):
-            said = _odd(*ends, value)
+    def fate(code: str, label: str) -> Correspondence | None:
+        if (choice := twice.get(code)) and (meant := choice.meant(label)):
+            same = choice.target == ends[1]
+            return Correspondence(meant, "equivalent") if same else _odd(choice.target, ends[1], there, meant)
+        if code in found or closed:
+            return found.get(code)
+        said = _odd(*ends, there, code)
+        return _by_label(*ends, there, code, said, label) if said else None
+
+    def changed(value: Any, holder: JsonObject) -> tuple[Any, str]:
+        said = fate(value, str(holder.get("label", ""))) if isinstance(value, str) else None
         if said is None:
             return (value, "") if free else (GONE, UNKNOWN_CODE)
         return said.code, REASONS.get(said.equivalence, "")

@@ -9,9 +9,12 @@
     DZ | MA    ~>  ar                              left to right: near, neither wider nor narrower (`<~` right to left)
     SECONDAIRE !                                   the left code has no equivalent (`! T4`: the right one has none)
     parents .                                      a code without a line goes where its nearest ancestor goes
+    M06.04     <   else                            right to left: a code without a line and without an ancestor goes there
+    FDO        ?   FDO.PN | FDO.GEND               the left list has FDO twice: the sender's label says which of these it is
 
 A code that both lists have and that has no line means the same in both. Several codes before one sign stand apart by
-` | `; a code that begins or ends with a space stands in JSON quotes; `#` begins a comment. A field whose codes stand as
+` | `; a code that begins or ends with a space stands in JSON quotes; `#` begins a comment. `else` takes the signs `>`, `~>`,
+`<` and `<~`. A code with `?` has a line of its own beside it, for a label that says none of them. A field whose codes stand as
 `one of` in its table has no list: its own name is the list's name here. The ancestors of C11.06.05 are C11.06.00 and
 C11.00.00, those of D.D-IDENT.ADMIN are D.D-IDENT and D. Equivalences are those of FHIR R4 (ConceptMapEquivalence).
 """
@@ -36,7 +39,9 @@ Lists = Mapping[List, frozenset[str]]
 FORWARD = {"=": "equivalent", ">": "wider", "->": "narrower", "~>": "inexact"}
 BACKWARD = {"=": "equivalent", "<": "wider", "<-": "narrower", "<~": "inexact"}
 HEAD = re.compile(r"(v\d+) (\S+) \| (v\d+) (\S+)")
-LINE = re.compile(r"(.+?)\s+(=|>|<|->|<-|~>|<~)\s+(.+)")
+LINE = re.compile(r"(.+?)\s+(=|>|<|->|<-|~>|<~|\?)\s+(.+)")
+ELSE = "else"
+CHOICE = "?"
 COMMENT = re.compile(r"(?:^|\s)#.*")
 
 
@@ -61,10 +66,15 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One direction of a section: the fates its lines give, and whether the other codes go where their ancestors go."""
+    """One direction of a section: the fates its lines give, and whether the other codes go where their ancestors go.
+
+    `otherwise`: where a code goes that neither leads anywhere; `choices`: what a code that its list has twice may mean.
+    """
 
     fates: Mapping[str, Fate] = field(default_factory=dict)
     parents: bool = False
+    otherwise: Fate | None = None
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,7 @@ class _Reading:
     right: List
     forward: dict[str, Fate] = field(default_factory=dict)
     backward: dict[str, Fate] = field(default_factory=dict)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parents: bool = False
 
     def add(self, line: str, place: str) -> None:
@@ -122,18 +133,27 @@ class _Reading:
             self._say(self.forward, _codes(line[:-2], place), None, place)
         elif found is None:
             raise ConfigurationError(
-                f"{place}: expected CODE SIGN CODE with one of = > < -> <- ~> <~, CODE ! or ! CODE"
+                f"{place}: expected CODE SIGN CODE with one of = > < -> <- ~> <~ ?, CODE ! or ! CODE"
             )
+        elif found[2] == CHOICE:
+            self._choose(_codes(found[1], place), _codes(found[3], place), place)
         else:
             left, sign, right = _codes(found[1], place), found[2], _codes(found[3], place)
             if (len(left) > 1 and sign in BACKWARD) or (len(right) > 1 and sign in FORWARD):
                 raise ConfigurationError(
                     f"{place}: several codes stand only on the side that the sign starts from"
                 )
+            if ELSE in (right if sign in FORWARD else left):
+                raise ConfigurationError(f"{place}: `else` stands on the side that the sign starts from")
             if sign in FORWARD:
                 self._say(self.forward, left, Correspondence(right[0], FORWARD[sign]), place)
             if sign in BACKWARD:
                 self._say(self.backward, right, Correspondence(left[0], BACKWARD[sign]), place)
+
+    def _choose(self, said: list[str], between: list[str], place: str) -> None:
+        if len(said) != 1 or len(between) < 2 or said[0] in self.choices:
+            raise ConfigurationError(f"{place}: expected one CODE ? CODE | CODE for a code")
+        self.choices[said[0]] = tuple(between)
 
     def _say(self, fates: dict[str, Fate], said: list[str], to: Correspondence | None, place: str) -> None:
         for code in said:
@@ -144,8 +164,21 @@ class _Reading:
             fates[code] = Fate(to, place)
 
     def section(self) -> Section:
-        forward, backward = Leg(self.forward, self.parents), Leg(self.backward, self.parents)
+        forward = _leg(self.forward, self.choices, self.where, parents=self.parents)
+        backward = _leg(self.backward, {}, self.where, parents=self.parents)
         return Section(self.where, self.left, self.right, forward, backward)
+
+
+def _leg(
+    said: Mapping[str, Fate], choices: Mapping[str, tuple[str, ...]], where: str, *, parents: bool
+) -> Leg:
+    fates = {code: fate for code, fate in said.items() if code != ELSE}
+    otherwise = said.get(ELSE)
+    if otherwise and (otherwise.to is None or otherwise.to.equivalence not in ("wider", "inexact")):
+        raise ConfigurationError(f"{otherwise.where}: expected `else` with one of > ~> < <~")
+    if lacking := next((code for code in choices if code not in fates), None):
+        raise ConfigurationError(f"{where}: {lacking} with `?` has no line for another label")
+    return Leg(fates, parents, otherwise, choices)
 
 
 def _codes(text: str, place: str) -> list[str]:

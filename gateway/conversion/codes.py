@@ -10,7 +10,7 @@ from gateway.conversion.code_sections import Correspondence, Leg, List, Lists, S
 from gateway.errors import ConfigurationError
 from schemas import codes as terminology
 
-__all__ = ["Correspondence", "check", "correspondences"]
+__all__ = ["Correspondence", "check", "climbed", "correspondences", "otherwise"]
 
 
 def correspondences(
@@ -23,6 +23,7 @@ def correspondences(
     the same (v1 renumbered some of `fait`), so ask for every code of lists of two versions, not for unknown ones only.
     v1 and v3 are joined over v2 where no section joins them; there, a code that both have and no line names stays.
     A target list that is known in part only may have any code: a code that no line names stays.
+    A section's `else` is where the other codes go, those that no list has among them: ask for each by itself.
     Raises ConfigurationError.
     """
     return join(sections(), lists(), source, target, source_codes, target_codes)
@@ -68,7 +69,10 @@ def _then(first: str, second: str) -> str:
 
 
 def _apply(leg: Leg, source_codes: frozenset[str], target_codes: frozenset[str]) -> dict[str, Correspondence]:
-    found = {code: _fate(leg, code, target_codes) for code in source_codes}
+    rest = _otherwise(leg, target_codes)
+    found = {
+        code: _fate(leg, code, target_codes) or (None if code in leg.fates else rest) for code in source_codes
+    }
     return {code: to for code, to in found.items() if to is not None}
 
 
@@ -83,11 +87,28 @@ def _fate(leg: Leg, code: str, target_codes: frozenset[str]) -> Correspondence |
     return None
 
 
+def _otherwise(leg: Leg, target_codes: frozenset[str]) -> Correspondence | None:
+    to = leg.otherwise.to if leg.otherwise else None
+    return to if to is not None and to.code in target_codes else None
+
+
 def _own(leg: Leg, code: str, target_codes: frozenset[str]) -> Correspondence | None:
     if code in leg.fates:
         to = leg.fates[code].to
         return to if to is not None and to.code in target_codes else None
     return Correspondence(code, "equivalent") if code in target_codes else None
+
+
+def climbed(code: str, to: str) -> bool:
+    """Whether a code is an ancestor of another one."""
+    return to in _ancestors(code)
+
+
+def otherwise(source: List, target: List, target_codes: frozenset[str]) -> Correspondence | None:
+    """Where a code goes that says nothing to the target: the `else` of the section that leads there."""
+    middle = _middle(sections(), source, target)
+    leg = _leg(sections(), source, middle or target)
+    return _otherwise(leg, target_codes) if leg else None
 
 
 def _ancestors(code: str) -> Iterator[str]:
@@ -164,6 +185,12 @@ def _without_section(known: tuple[Section, ...], code_lists: Lists) -> Iterator[
 
 def _wrong(leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator[str]:
     """What is wrong in one direction of a section."""
+    rest = leg.otherwise.to if leg.otherwise else None
+    if leg.otherwise and rest and rest.code not in target:
+        yield f"{leg.otherwise.where}: {rest.code!r} is no code of the other list"
+    for code, between in leg.choices.items():
+        if unknown := [one for one in between if one not in target]:
+            yield f"{leg.fates[code].where}: {unknown[0]!r} is no code of the other list"
     for code, fate in leg.fates.items():
         to = fate.to
         if code not in source:
@@ -175,7 +202,7 @@ def _wrong(leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator
 
 
 def _without_fate(where: str, leg: Leg, source: frozenset[str], target: frozenset[str]) -> Iterator[str]:
-    """The codes of a list that one direction of a section leads nowhere."""
+    """The codes of a list that one direction of a section leads nowhere; `else` is for codes that no list has."""
     for code in sorted(source - leg.fates.keys()):
         if _fate(leg, code, target) is None:
             yield f"{where}: {code!r} has no fate: it needs a line, `!` where it has no equivalent"

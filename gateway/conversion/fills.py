@@ -2,13 +2,13 @@
 
     RS-RI v1  mobilizedResource[].resourceType  from resource[].vehicleType  SMUR=SMUR "TSU=TSU " else AUTRE
     RS-ER v3  resource[].vehicleType  else AUTREVEC.AUTRE
-    RS-RPIS v2  regulation.healthMotive  else '{"code": "M06.04", "label": "Autres motifs"}'
+    RS-RPIS v2  regulation.medicalLevel  from regulation.medicalLevel  SANS=SECOURS else SECOURS
 
 A line: the type and the version that must have it, the member, what else the message says (in the other version, in
-the same list item) and its code, or the part of it before the first dot, with the value for it; `else` for the rest.
+the same object) and its code, or the part of it before the first dot, with the value for it; `else` for the rest. Where
+what the message says had no code in the version and was lost, it is reported as said by one that is near.
 """
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import schemas
+from gateway.conversion.changes import REASONS, UNKNOWN_CODE
 from gateway.conversion.moving import GIVEN, Loss, Moving
 from gateway.errors import ConfigurationError
 from gateway.model import Message
@@ -30,11 +31,11 @@ _ABOVE = 5  # content[0].jsonContent.embeddedJsonContent.message: what stands be
 class Rule:
     """The value of a member that must be there."""
 
-    otherwise: Any
+    otherwise: str
     source: str = ""  # the member beside it, in the other version
     known: Mapping[str, str] = field(default_factory=dict)
 
-    def value(self, beside: Any) -> Any:
+    def value(self, beside: Any) -> str:
         """The value, by what stands beside."""
         code = beside if isinstance(beside, str) else ""
         return self.known.get(code) or self.known.get(code.partition(".")[0]) or self.otherwise
@@ -50,19 +51,14 @@ def rules() -> Mapping[tuple[str, str, str], Rule]:
                 continue
             case [kind, version, member, "from", source, *pairs, "else", otherwise]:
                 known = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-                found[kind, version, member] = Rule(_value(otherwise), source.rpartition(".")[2], known)
+                found[kind, version, member] = Rule(otherwise, source.rpartition(".")[2], known)
             case [kind, version, member, "else", otherwise]:
-                found[kind, version, member] = Rule(_value(otherwise))
+                found[kind, version, member] = Rule(otherwise)
             case _:
                 raise ConfigurationError(
                     f"{FILE}:{number}: expected TYPE VERSION MEMBER [from MEMBER A=B ...] else VALUE"
                 )
     return found
-
-
-def _value(text: str) -> Any:
-    """A text, or an object as JSON."""
-    return json.loads(text) if text.startswith("{") else text
 
 
 def fill(message: Message, source: Message, moving: Moving, place: Place, missing: str) -> bool:
@@ -77,7 +73,11 @@ def fill(message: Message, source: Message, moving: Moving, place: Place, missin
     for name in origin:
         there = there[name]
     _at(message, place)[missing] = rule.value(there.get(rule.source))
-    moving.lost.append(Loss(origin, target, GIVEN))
+    said = Loss((*origin, rule.source), (), UNKNOWN_CODE)
+    if said in moving.lost:
+        moving.lost[moving.lost.index(said)] = Loss(said.source, target, REASONS["inexact"])
+    else:
+        moving.lost.append(Loss(origin, target, GIVEN))
     return True
 
 

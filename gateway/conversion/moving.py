@@ -138,7 +138,8 @@ class Moving:
         for place, (source, _) in self.origins.items():
             if place[: len(target)] == target:
                 ends = [at for at, part in enumerate(source, 1) if isinstance(part, int)]
-                return source[: ends[depth - 1]] if depth else source[:-1]
+                above = len(target) - len(place) or -1  # as many steps up as the member is below
+                return source[: ends[depth - 1]] if depth else source[:above]
         return ()
 
     def losses(self, label: str, source: Message | None = None) -> tuple[JsonObject, ...]:
