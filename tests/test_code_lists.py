@@ -176,3 +176,16 @@ def test_a_map_between_versions_does_not_say_that_a_kept_code_means_the_same_in_
         [group] = concept_map(name)["group"]
         kept = [e["target"][0] for e in group["element"] if e["target"][0].get("code") == e["code"]]
         assert kept and {target["equivalence"] for target in kept} == {"relatedto"}
+
+
+def test_a_map_between_versions_says_where_a_code_goes_that_no_list_has() -> None:
+    wide = {
+        name: concept_map(f"{name}-v3-to-v2")["group"][0]["unmapped"] for name in ("fait", "lieu", "risque")
+    }
+    assert {name: said["code"] for name, said in wide.items()} == {
+        "fait": "C11.06.00",
+        "lieu": "L07.01.00",
+        "risque": "R37",
+    }
+    # of a list known in part a code without an element may stay: nothing is said of it
+    assert "unmapped" not in concept_map("motif-2-3-v3-to-v2-motif")["group"][0]

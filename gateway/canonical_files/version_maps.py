@@ -40,7 +40,8 @@ def _map(source: List, target: List, known: Mapping[str, CodeList]) -> JsonObjec
             for code in sorted(codes[source])
         ],
     }
-    if rest := otherwise(source, target, codes[target]):
+    rest = otherwise(source, target, codes[target])
+    if rest and terminology.complete(source[1]):  # of a list known in part, codes without an element may stay
         group["unmapped"] = {"mode": "fixed", "code": rest.code}
     return head(
         "ConceptMap",
