@@ -5,13 +5,13 @@ The versions' mapping tables are joined on the canonical elements that they shar
 health and the fire side (`cisu`) a message is converted one way: what is withheld or has no field is reported as lost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import edxl, validation
 from gateway.conversion import cisu, code_map, codes, fills, rules
 from gateway.conversion.answers import without_step
 from gateway.conversion.cisu import VERSION
+from gateway.conversion.context import NOTHING, Context
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
@@ -20,7 +20,7 @@ from gateway.conversion.withholding import readable
 from gateway.errors import ConfigurationError
 from gateway.model import JsonObject, Message
 
-__all__ = ["VERSION", "Converted", "check", "convert"]
+__all__ = ["NOTHING", "VERSION", "Context", "Converted", "check", "convert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,13 @@ class Converted:
     further: tuple[Message, ...] = ()
 
 
-def convert(
-    message: Message, version: str, message_type: str = "", before: Sequence[Message] = ()
-) -> Converted:
+def convert(message: Message, version: str, message_type: str = "", context: Context = NOTHING) -> Converted:
     """A valid message in another model version of its type, or of the type that stands for its own on the other side of
-    CISU, without what an actor of the other perimeter may not read. The same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
-    about the same case that the recipient was sent, newest first.
+    CISU, without what an actor of the other perimeter may not read. The same message and context always give the same
+    document. `context`: what is known of the case besides, for a message of the other side's type.
 
     Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
-    the message is not translated to the type; NotApplicable where nothing in it concerns the other side.
+    the message is not translated to the type; NotApplicable where nothing in it concerns the other side, or nothing changes for the recipient.
     """
     message, refusal = without_step(message, version)
     message, removed = readable(message)
@@ -51,7 +49,7 @@ def convert(
         made, moving = _in_version(message, version)
         return Converted(made, (*refusal, *removed, *moving.losses(message.message_type, version)))
     first, moving = _in_version(message, VERSION)
-    exchange = cisu.exchanged(first, message_type, before)
+    exchange = cisu.exchanged(first, message_type, context)
     made, last = _in_version(exchange.messages[0], version)
     hops: list[Hop] = [
         VersionHop(moving, f"{message.message_type} {VERSION}"),
