@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gateway import edxl, intake, outcome, validation
 from gateway.answer_reading import answer_in
 from gateway.body import read_body
-from gateway.conversion import VERSION, Converted, convert
+from gateway.conversion import VERSION, Context, Converted, convert
 from gateway.edxl import facts
 from gateway.errors import (
     ErrorKind,
@@ -179,7 +179,7 @@ def converted(publisher: Publisher, message: Message, before: Sequence[Message])
     """
     wanted, version = wanted_type(publisher, message), publisher.model_version
     try:
-        return convert(message, version, wanted, before)
+        return convert(message, version, wanted, Context(before))
     except NotApplicable:
         raise
     except Untranslatable as error:

@@ -212,6 +212,22 @@ class Delivery:
     # whether its publisher's webhook is told; no part of the item
     notify: bool = field(default=False, compare=False)
     distribution_status: str = "Actual"  # or "Exercise"; an answer has the same
+    quiet: bool = False  # kept for the history of its case alone: nobody reads, hears of or answers it
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One message of a case as its sender wrote it (`sent`), or as the viewer was delivered it."""
+
+    distribution_id: str
+    sender: str
+    recipient: str
+    message_type: str
+    model_version: str
+    content_type: str  # the stored media type
+    content: bytes
+    at: float  # when it was accepted or deposited, POSIX seconds
+    sent: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,12 @@ class Settings:
     )
     backlog_limit: int = _row(1_000_000, _whole(1), "messages waiting for the core before senders get 503")
     retention_days: int = _row(30, _whole(1), "days until the content of a finished message is erased")
+    context_days: int = _row(
+        7, _whole(1), "days after the last message of a case for which crossings take up what came before"
+    )
+    context_closed_hours: int = _row(
+        24, _whole(0), "hours after the closing of a case for which they still do"
+    )
     registry_dir: Path = _row(REGISTRY, _folder, "folder of the publishers' registrations")
     max_body: int = _row(1_048_576, _whole(1), "bytes of a message, at most")
     max_drain: int = _row(

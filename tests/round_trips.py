@@ -114,10 +114,11 @@ def _cross(message: Message, trip: Trip, other: str) -> None:
         trip.refused += 1
         return
     assert validation.is_valid(there.message)
-    trip.reported += len(there.lost)
     trip.texts += sum(loss["reason"].endswith(crossing.AS_TEXT) for loss in there.lost)
     withheld = tuple(loss["path"] for loss in there.lost if loss["reason"].endswith(crossing.WITHHELD))
-    gone = tuple(loss["path"] for loss in there.lost if not loss["target"])
+    every = [loss for loss in there.lost if not loss["reason"].endswith(cisu.NO_CONTEXT)]
+    gone = tuple(loss["path"] for loss in every if not loss["target"])
+    trip.reported += len(every)
     trip.withheld += sum(path.startswith(withheld) for path in before)
     trip.lost += sum(path.startswith(gone) for path in before)
 

@@ -170,6 +170,13 @@ def test_reading_never_fails(value: dict[str, object]) -> None:
     assert isinstance(facts.case_id(message) + facts.priority(message) + facts.refers_to(message), str)
 
 
+def test_the_state_of_a_case_is_a_text_or_not_said() -> None:
+    for details, said in (({"status": "CLOTURE"}, "CLOTURE"), ({"status": 5}, ""), ({}, ""), ([], "")):
+        case = json_codec.message(document(createCaseHealth={"qualification": {"details": details}}), "v3")
+        assert facts.case_status(case) == said
+    assert facts.case_status(json_codec.message(document(createCaseHealth={"qualification": 1}), "v3")) == ""
+
+
 def test_facts_of_a_case_and_of_an_answer() -> None:
     case = json_codec.message(document(createCaseHealth=CASE), "v3")
     assert (facts.case_id(case), facts.priority(case), facts.refers_to(case)) == (

@@ -22,6 +22,7 @@ FLOORS = [
         "gateway.addresses",
         "gateway.callers",
         "gateway.breaker",
+        "gateway.case_memory",
         "gateway.core_breaker",
         "gateway.parameters",
         "gateway.readers",

@@ -18,8 +18,11 @@ from gateway.store.memory import LEAVE_OUT, Backlog
 from gateway.store.postgres import PORTION, PostgresStore
 from gateway.store.postgres_calls import Calls
 from gateway.store.postgres_database import MIGRATIONS, Connection, database_error, open_postgres, plain
+from tests.patience import until_told
 from tests.postgres_server import PostgresServer
 from tests.store_samples import NOW, answer, answered, claimed, delivery, opened, status, submission, timeline
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE {} = ANY (pg_blocking_pids(pid))"
 
 
 @pytest.fixture
@@ -80,6 +83,45 @@ async def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, shared: str
     assert (await ask(shared, "SELECT to_regclass('half')"))[0][0] is None
     async with opened(shared) as store:
         await store.enqueue(submission(1), NOW)
+
+
+APART = (
+    "-- Outside a transaction.\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS newer ON messages (sender);"
+)
+
+
+async def test_an_index_is_made_beside_replicas_that_write(tmp_path: Path, shared: str) -> None:
+    newer = with_one_more(tmp_path, APART.replace("UNIQUE ", ""))
+    async with opened(shared) as store:
+        await store.enqueue(submission(1), NOW)
+        connection = await asyncpg.connect(shared)
+        async with connection.transaction():  # it writes for long: nobody must queue behind who waits for it
+            await connection.execute("UPDATE messages SET attempts = 0")
+            migrating = asyncio.create_task(open_postgres(shared, newer))
+            others = [asyncio.create_task(open_postgres(shared, newer)) for _ in range(2)]
+            waiting = WAITING.format(connection.get_server_pid())
+            await until_told(lambda: ask(shared, waiting))
+            await store.enqueue(submission(2), NOW)
+            assert not migrating.done()
+        await connection.close()
+        for database in await asyncio.gather(migrating, *others):
+            await database.close()
+    assert await ask(shared, "SELECT 1 FROM migrations WHERE number = 9999")
+
+
+async def test_an_index_that_could_not_be_made_is_made_anew(tmp_path: Path, shared: str) -> None:
+    async with opened(shared) as store:
+        for number in (1, 2):
+            await store.enqueue(submission(number), NOW)
+    newer = with_one_more(tmp_path, APART)
+    with pytest.raises(ConfigurationError, match="UniqueViolationError"):
+        await open_postgres(shared, newer)
+    assert await ask(shared, "SELECT 1 FROM migrations WHERE number = 9999") == []
+    await ask(shared, "UPDATE messages SET sender = distribution_id RETURNING seq")
+    await (await open_postgres(shared, newer)).close()
+    assert await ask(shared, "SELECT 1 FROM migrations WHERE number = 9999")
+    (made,) = await ask(shared, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'newer'::regclass")
+    assert made[0]
 
 
 def test_migrations_only_add() -> None:

@@ -190,6 +190,18 @@ async def tell_resources(store: Store, numbers: range) -> None:
         assert told == [item.delivery]
 
 
+async def recall(store: Store, numbers: range) -> None:
+    await receive(store, numbers)
+    await at_once(store.deposit(delivery(n, quiet=n % 2 == 0), NOW) for n in numbers)
+    for n in numbers:
+        case, sender = submission(n).case_id, submission(n).sender
+        (said,) = await store.case_history("north", sender, case, 0.0, 100)
+        assert said.sent
+        (heard,) = await store.case_history("south", delivery(n).recipient, case, 0.0, 100)
+        assert not heard.sent
+        assert await store.case_history("north", "fr.fire.sis044", case, 0.0, 100) == []
+
+
 async def tell(store: Store, numbers: range) -> None:
     await at_once(store.deposit(delivery(n, notify=True), NOW) for n in numbers)
     for _ in numbers:
@@ -210,7 +222,7 @@ OPERATIONS: dict[str, Callable[[Store, range], Awaitable[object]]] = {
     f.__name__: f
     for f in (
         receive, repeat, look_for, send_answers, follow, list_sent, forward, retry, replay, deliver_again, read, read_nothing, take_out,
-        hear_of, hear_that_it_cannot_be, tell_resources, tell, sign_in,
+        hear_of, hear_that_it_cannot_be, tell_resources, recall, tell, sign_in,
     )
 }  # fmt: skip
 

@@ -5,13 +5,13 @@ The versions' mapping tables are joined on the canonical elements that they shar
 health and the fire side (`cisu`) a message is converted one way: what is withheld or has no field is reported as lost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import edxl, validation
 from gateway.conversion import cisu, code_map, codes, fills, rules
 from gateway.conversion.answers import without_step
 from gateway.conversion.cisu import VERSION
+from gateway.conversion.context import NOTHING, Context
 from gateway.conversion.hops import Hop, SideHop, VersionHop, report
 from gateway.conversion.moves import moves
 from gateway.conversion.moving import Moving
@@ -22,7 +22,7 @@ from gateway.errors import ConfigurationError
 from gateway.hub import is_health
 from gateway.model import JsonObject, Message
 
-__all__ = ["VERSION", "Converted", "check", "convert"]
+__all__ = ["NOTHING", "VERSION", "Context", "Converted", "check", "convert", "in_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,14 @@ class Converted:
     further: tuple[Message, ...] = ()
 
 
-def convert(
-    message: Message, version: str, message_type: str = "", before: Sequence[Message] = ()
-) -> Converted:
+def convert(message: Message, version: str, message_type: str = "", context: Context = NOTHING) -> Converted:
     """A valid message in another model version of its type, or of the type that stands for its own on the other side of
-    CISU, without what an actor of the other perimeter may not read. The same message always gives the same document. `before`: for an RS-SR that becomes an RC-RI, the RC-RI (v3)
-    about the same case that the recipient was sent, newest first.
+    CISU, without what an actor of the other perimeter may not read. The same message and context always give the same
+    document. `context`: what is known of the case besides, for a message of the other side's type.
 
     Raises Untranslatable, with the path, where the version lacks the type or something that it must have, and where
-    the message is not translated to the type; NotApplicable where nothing in it concerns the other side.
+    the message is not translated to the type; NotApplicable where nothing in it concerns the other side, or nothing
+    changes for the recipient.
     """
     for_health = is_health(message.envelope.address)
     message, refusal = without_step(message, version)
@@ -58,7 +57,7 @@ def convert(
         losses = moving.losses(f"{message.message_type} {version}", message if for_health else None)
         return Converted(made, (*refusal, *removed, *losses))
     first, moving = _in_version(message, VERSION)
-    exchange = cisu.exchanged(first, message_type, before)
+    exchange = cisu.exchanged(first, message_type, context)
     made, last = _in_version(exchange.messages[0], version)
     if for_health:
         made = noted(exchange.messages[0], made, last)
@@ -71,6 +70,14 @@ def convert(
     lost = report(message, [hop for hop, changes in zip(hops, changing, strict=True) if changes])
     further = tuple(_in_version(one, version)[0] for one in exchange.messages[1:])
     return Converted(made, (*removed, *lost), further)
+
+
+def in_version(message: Message, version: str) -> Message:
+    """The message in another version of its type, without texts for what that lacks: for whoever knows the message already.
+
+    Raises Untranslatable.
+    """
+    return _in_version(message, version)[0]
 
 
 def _in_version(message: Message, version: str) -> tuple[Message, Moving]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.conversion import crossing, moving
-from gateway.conversion.cisu import Exchange
+from gateway.conversion.cisu import NO_CONTEXT, Exchange
 from gateway.conversion.moving import Loss, Moving
 from gateway.conversion.places import ABSENT, at
 from gateway.model import JsonObject, Message
@@ -130,7 +130,7 @@ def report(source_message: Message, hops: Sequence[Hop]) -> tuple[JsonObject, ..
             if loss.reason in WHOLE:
                 source = _subject(source) if loss.reason == crossing.WITHHELD else source
                 whole.add(source)
-            if loss.reason in (*GIVEN, *WHOLE) or _is_leaf(
+            if loss.reason in (*GIVEN, *WHOLE, NO_CONTEXT) or _is_leaf(
                 at(source_message.document, (*_EMBEDDED, *source))
             ):
                 found[source, target, f"{hop.label}: {loss.reason}"] = None

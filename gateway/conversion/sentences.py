@@ -122,10 +122,11 @@ def _victims(source: JsonObject) -> tuple[str, list[Place]]:
 
 
 def _add_line(made: JsonObject, text: str, sources: list[Place]) -> list[Written]:
-    """A further line of the location's text."""
+    """A further line of the location's text, unless it is there already."""
     target: Place = ("location", "freetext")
     before = at(made, target)
-    put(made, target, f"{before}\n{text}" if isinstance(before, str) and before else text)
+    if not isinstance(before, str) or f"\n{text}\n" not in f"\n{before}\n":
+        put(made, target, f"{before}\n{text}" if isinstance(before, str) and before else text)
     return [Written(source, target) for source in sources]
 
 
@@ -158,6 +159,6 @@ def _add_keys(source: JsonObject, made: JsonObject) -> Iterator[Written]:
     for name, label in labels.items():
         place: Place = ("qualification", "victims", name)
         value, items = at(source, place), at(made, CUSTOM_MAP)
-        if value is not ABSENT and (items is ABSENT or len(items) < CUSTOM_MAP_SIZE):
-            item = {"key": ".".join(map(str, place)), "value": value, "label": label}
+        item = {"key": ".".join(map(str, place)), "value": value, "label": label}
+        if value is not ABSENT and (items is ABSENT or (len(items) < CUSTOM_MAP_SIZE and item not in items)):
             yield from _append(made, CUSTOM_MAP, item, [place])

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import orjson
@@ -13,7 +14,9 @@ from gateway.edxl import facts
 from gateway.hub import is_health
 from gateway.model import JsonObject
 from gateway.validation.place import Place
-from schemas.fields import Field
+from schemas.fields import Field, table
+
+VERSION = "v3"  # of the fire side; the other versions go by way of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,14 @@ class Side:
 
     message_type: str
     root: Field
+
+
+@cache
+def side(message_type: str) -> Side:
+    """A type as one side: its use case, or one resource of it."""
+    root = table(message_type, VERSION).root
+    resource = root.child("resource") if message_type.endswith("-RI") else None
+    return Side(message_type, replace(resource, repeats=False, min_items=0) if resource else root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,11 @@ class About:
     def health_actor(self) -> str:
         """The recipient if it is a health actor, else the sender if it is one, else the recipient."""
         return next((one for one in (self.recipient, self.sender) if is_health(one)), self.recipient)
+
+    @property
+    def back(self) -> "About":
+        """The same of a message the other way."""
+        return About(self.case_id, self.recipient, self.sender)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,18 @@ def _text_at(message: Message, place: tuple[str, str]) -> str:
 
 def priority(message: Message) -> str:
     """The medical priority (P0 to P3, NR) of a case message, "" where it has none."""
+    return _detail(message, "priority")
+
+
+def case_status(message: Message) -> str:
+    """The state of the case (code list ETAT) that a message gives, "" where it gives none."""
+    return _detail(message, "status")
+
+
+def _detail(message: Message, name: str) -> str:
     value = message.body.get("qualification")
-    for name in ("details", "priority"):
-        value = value.get(name) if isinstance(value, dict) else None
+    for part in ("details", name):
+        value = value.get(part) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""
 
 

@@ -31,7 +31,7 @@ ELSEWHERE = {  # files outside docs/ that are pages too
     "publishers/registry/README.md": "/docs/reference/registration",
     "publishers/sdk/README.md": "/docs/reference/sdk",
 }
-FRENCH = frozenset({"docs/tutoriel.md"})
+FRENCH = frozenset({"docs/tutoriel.md", "docs/explanation/donnees-personnelles.md"})
 _VERSIONED = re.compile(r"(.+)-(v\d+)")  # RS-EDA-v3.md stands at RS-EDA/v3
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _TYPES = {

@@ -12,10 +12,13 @@ from gateway.store.database import open_database
 from gateway.store.interface import PER_ENDPOINT, DeadLetter, Endpoint, ErasedCase, Event, Events, Store
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_database import SCHEMES, open_postgres
+from gateway.store.rows import HISTORY_BYTES, HISTORY_SCAN
 from gateway.store.sqlite import SqliteStore
 
 __all__ = [
     "FAILING",
+    "HISTORY_BYTES",
+    "HISTORY_SCAN",
     "PER_ENDPOINT",
     "DeadLetter",
     "Endpoint",

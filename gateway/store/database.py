@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigurationError
+from gateway.store import rows
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 3
@@ -35,6 +36,15 @@ PRAGMA user_version = 3;
 # a file made before these were known gets them when it is opened
 LATER = (
     "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'",
+    # the history of a case
+    (
+        "CREATE INDEX IF NOT EXISTS messages_by_case ON messages (case_id, publisher_id, sender)"
+        f" WHERE {rows.TOLD_OF_A_CASE}"
+    ),
+    (
+        "CREATE INDEX IF NOT EXISTS inbox_by_case ON inbox (case_id, publisher_id, recipient)"
+        f" WHERE {rows.TOLD_OF_A_CASE}"
+    ),
     # the hour first: what arrives together is written together, however many messages and publishers there are
     "CREATE INDEX IF NOT EXISTS messages_by_hour ON messages (seq >> 32, publisher_id)",
     "DROP INDEX IF EXISTS messages_by_publisher",

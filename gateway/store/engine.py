@@ -199,6 +199,8 @@ class Engine:
 
     def delivered(self, delivery: Delivery) -> None:
         """Something came into an inbox."""
+        if delivery.quiet:
+            return
         self.inbox_waiters.wake(delivery.publisher_id)
         if delivery.notify:
             self.event_came.set()

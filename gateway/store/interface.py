@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import (
+    Answer,
+    Contribution,
+    Delivery,
+    InboxItem,
+    Outgoing,
+    Receipt,
+    Status,
+    Step,
+    Submission,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,8 @@ class Store(Protocol):
         """Keep a delivery; the same (publisher, sender, distributionID) again gives the first item. `further` ones, which were
         made of the same message, are kept with it, all or none.
 
+        A `quiet` one is found by `case_history` alone: it is in no inbox, no item of its publisher's and cannot be acknowledged.
+
         What it does not say as sent is noted, once, in the timeline of the message that it is made from, if that is here.
 
         With `answer`, in the same transaction, what the delivery says about the message that it answers, once: a message of
@@ -258,6 +270,17 @@ class Store(Protocol):
     ) -> list[Delivery]:
         """The RC-RI of a case that a recipient of this publisher's was sent, newest first, acknowledged or not; erased
         ones are left out.
+        """
+
+    async def case_history(
+        self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
+    ) -> list[Contribution]:
+        """What a publisher sent as `inbox_id` about a case and what that id was delivered of it after `since`, newest first in
+        the order of acceptance: the types that have a form on the other side, or are a part of one (RS-EDA, RS-EDA-MAJ, RS-RI,
+        RS-SR, RC-EDA, RC-RI).
+
+        Up to `limit`, up to the one with which the contents reach HISTORY_BYTES, and of the newest HISTORY_SCAN sent and
+        delivered each. Left out is what was rejected, expired or became a dead letter, and what was erased.
         """
 
     async def recipients(

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from functools import partial
 
 from gateway.errors import GatewayError, Refused
-from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import (
+    Answer,
+    Contribution,
+    Delivery,
+    InboxItem,
+    Outgoing,
+    Receipt,
+    Status,
+    Step,
+    Submission,
+)
 from gateway.store import attempts, postgres_reads, postgres_writes
 from gateway.store.batches import unavailable
 from gateway.store.interface import DeadLetter, ErasedCase
@@ -267,6 +277,13 @@ class PostgresStore:
     ) -> list[Delivery]:
         """The RC-RI of a case that a recipient was sent."""
         return await self._engine.ask(postgres_reads.resources_told, publisher_id, recipient, case_id, limit)
+
+    async def case_history(
+        self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
+    ) -> list[Contribution]:
+        """What a publisher sent as an id about a case and what that id was delivered of it, through any replica."""
+        asked = publisher_id, inbox_id, case_id, since, limit
+        return await self._engine.ask(postgres_reads.case_history, *asked)
 
     async def recipients(
         self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]

@@ -16,6 +16,16 @@ from gateway.store.postgres_sessions import CONNECT_SECONDS, require_sessions
 SCHEMES = ("postgresql://", "postgres://")
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATION_LOCK = 7_213_480_115_094  # the advisory lock of those who migrate; any number that nobody else uses
+TURN_SECONDS = 60.0  # that a replica waits for another that migrates
+LOOK_AGAIN_SECONDS = 0.2
+MIGRATION_SECONDS = 600.0  # that one statement of a migration may take
+APART = "-- Outside a transaction."  # how a migration begins that makes indexes while others write
+APPLIED = "INSERT INTO migrations (number, name) VALUES ($1, $2)"
+# what a CREATE INDEX CONCURRENTLY that failed has left
+HALF_MADE = """
+SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace
+"""
 OLDEST_SERVER = 15
 STATEMENT_SECONDS = 10.0  # after that a server counts as lost
 ATTEMPTS = 3  # of a transaction that another one stood in the way of
@@ -248,12 +258,13 @@ async def _connections(url: str, size: int) -> Connections:
 
 
 async def migrate(connection: Connection, folder: Path) -> None:
-    """Run the numbered files that this database has not seen, one transaction each, one replica at a time.
+    """Run the numbered files that this database has not seen, one replica at a time: in one transaction each, but those that
+    begin with APART.
 
     A database that is ahead of the folder is left as it is: a newer version runs beside this one.
     """
     files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))  # noqa: ASYNC240 - a few names, at start
-    await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK, timeout=60.0)
+    await _take_turn(connection)
     try:
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, name text NOT NULL,"
@@ -261,14 +272,36 @@ async def migrate(connection: Connection, folder: Path) -> None:
         )
         done = {row[0] for row in await connection.fetch("SELECT number FROM migrations")}
         for file in files:
-            number = int(file.name[:4])
+            number, text = int(file.name[:4]), file.read_text()
             if number in done:
+                continue
+            if text.startswith(APART):
+                await _apply_apart(connection, text)
+                await connection.execute(APPLIED, number, file.stem)
                 continue
             async with connection.transaction():
                 await connection.execute("SET LOCAL lock_timeout = '5s'")  # nobody queues long behind us
-                await connection.execute(file.read_text(), timeout=600.0)
-                await connection.execute(
-                    "INSERT INTO migrations (number, name) VALUES ($1, $2)", number, file.stem
-                )
+                await connection.execute(text, timeout=MIGRATION_SECONDS)
+                await connection.execute(APPLIED, number, file.stem)
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
+
+
+async def _take_turn(connection: Connection) -> None:
+    """Hold the lock of those who migrate. Who waits for it in the database itself would be waited for by an index that is being
+    made CONCURRENTLY. Raises TimeoutError.
+    """
+    async with asyncio.timeout(TURN_SECONDS):
+        while not await connection.fetchval(  # noqa: ASYNC110 - it is in the database
+            "SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK
+        ):
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _apply_apart(connection: Connection, text: str) -> None:
+    """Run statements that no transaction may hold, one by one. Each can be repeated: one before may have failed."""
+    for (index,) in await connection.fetch(HALF_MADE):
+        await connection.execute(f"DROP INDEX CONCURRENTLY {index}", timeout=MIGRATION_SECONDS)
+    for statement in text.split(";"):
+        if statement.strip():
+            await connection.execute(statement, timeout=MIGRATION_SECONDS)

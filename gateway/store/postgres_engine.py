@@ -166,6 +166,8 @@ class PostgresEngine:
 
     def delivered(self, delivery: Delivery) -> None:
         """Something came into an inbox; who waits for it at another replica is told too."""
+        if delivery.quiet:
+            return
         self.inbox_waiters.wake(delivery.publisher_id)
         self._calls.tell(delivery.publisher_id)
         if delivery.notify:

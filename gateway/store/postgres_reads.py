@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from gateway.errors import Refused
-from gateway.model import Delivery, InboxItem, Receipt, Step
+from gateway.model import Contribution, Delivery, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.attempts import FAILING
@@ -51,6 +51,29 @@ RESOURCES_TOLD = f"""
 SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)
 WHERE i.message_type = 'RC-RI' AND i.case_id = $1 AND i.publisher_id IS NOT DISTINCT FROM $2 AND i.recipient = $3
 ORDER BY i.seq + 0 DESC LIMIT $4
+"""  # noqa: S608 - constant
+# `ABOUT` orders by the columns of its index, which no other index can serve, and bounds what is looked at before anything of it
+# is left out.
+ABOUT = f"""
+SELECT * FROM {{table}} WHERE {rows.TOLD_OF_A_CASE}
+AND (case_id, publisher_id, {{viewer}}, seq) >= ($1, $2, $3, 0)
+AND (case_id, publisher_id, {{viewer}}, seq) <= ($1, $2, $3, {rows.MAX_SEQ})
+ORDER BY case_id DESC, publisher_id DESC, {{viewer}} DESC, seq DESC LIMIT {rows.HISTORY_SCAN}
+"""  # noqa: S608 - constant
+CASE_HISTORY = f"""
+WITH seen AS (
+    SELECT seq, distribution_id, sender, recipient, message_type, model_version, media_type, received_at, true AS sent
+    FROM ({ABOUT.format(table="messages", viewer="sender")}) m
+    WHERE received_at > $4 AND status NOT IN ('rejected', 'expired', 'dead')
+    UNION ALL
+    SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, false
+    FROM ({ABOUT.format(table="inbox", viewer="recipient")}) i WHERE received_at > $4
+)
+SELECT distribution_id, sender, recipient, message_type, model_version, media_type, content, page.received_at, sent FROM (
+    SELECT *, sum(size) OVER (ORDER BY seq DESC) - size AS before FROM (
+        SELECT seen.*, octet_length(content) AS size FROM seen JOIN contents USING (seq) ORDER BY seq DESC LIMIT $5
+    ) newest
+) page JOIN contents c USING (seq) WHERE page.before < {rows.HISTORY_BYTES} ORDER BY seq DESC
 """  # noqa: S608 - constant
 DEAD_LETTERS = """
 SELECT m.id, m.publisher_id, m.distribution_id, m.message_type, m.recipient, m.received_at, s.at, s.detail
@@ -151,10 +174,11 @@ async def inbox_item(connection: Connection, publisher_id: str, item_id: str) ->
     """One item of this publisher's."""
     row = await connection.fetchrow(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
-        " WHERE i.seq = $1 AND i.id = $2 AND i.publisher_id IS NOT DISTINCT FROM $3",
+        " WHERE i.seq = $1 AND i.id = $2 AND i.publisher_id IS NOT DISTINCT FROM $3 AND i.reference_rank <> $4",
         rows.seq_of(item_id),
         item_id,
         publisher_id,
+        rows.QUIET,
     )
     return None if row is None else rows.inbox_item(row)
 
@@ -175,6 +199,14 @@ async def resources_told(
     """The RC-RI of a case that a recipient was sent, newest first."""
     found = await connection.fetch(RESOURCES_TOLD, case_id, publisher_id, recipient, limit)
     return [rows.inbox_item(row).delivery for row in found]
+
+
+async def case_history(
+    connection: Connection, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
+) -> list[Contribution]:
+    """What a publisher sent as an id about a case and what that id was delivered of it, newest first."""
+    found = await connection.fetch(CASE_HISTORY, case_id, publisher_id, inbox_id, since, limit)
+    return [Contribution(*row) for row in found]
 
 
 async def dead_letters(connection: Connection, limit: int) -> list[DeadLetter]:

@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from heapq import merge
 from typing import Any
 
-from gateway.model import Delivery, InboxItem, Receipt, Step, Submission
+from gateway.model import Contribution, Delivery, InboxItem, Receipt, Step, Submission
 from gateway.store import rows, timeline
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
@@ -14,6 +15,20 @@ HOUR = 32  # a message's hour is its number without so many bits: 2^32 microseco
 HOURS = 2_000  # that one call of `list_messages` looks at
 OWN = f"FROM messages WHERE seq >> {HOUR} = ? AND publisher_id = ? AND seq < ?"
 LOOK = f"SELECT count(*), min(seq) FROM (SELECT seq {OWN} ORDER BY seq DESC LIMIT ?)"  # noqa: S608 - constant
+
+# A number is at least its time of arrival. The rows that are looked at are bounded before any of them is left out.
+SENT_ABOUT = f"""
+SELECT seq, distribution_id, sender, recipient, message_type, model_version, media_type, received_at, 1 FROM (
+    SELECT * FROM messages WHERE {rows.TOLD_OF_A_CASE} AND case_id = ? AND publisher_id = ? AND sender = ? AND seq > ?
+    ORDER BY seq DESC LIMIT {rows.HISTORY_SCAN}
+) WHERE received_at > ? AND status NOT IN ('rejected', 'expired', 'dead')
+"""  # noqa: S608 - constant
+DELIVERED_ABOUT = f"""
+SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, 0 FROM (
+    SELECT * FROM inbox WHERE {rows.TOLD_OF_A_CASE} AND case_id = ? AND publisher_id = ? AND recipient = ? AND seq > ?
+    ORDER BY seq DESC LIMIT {rows.HISTORY_SCAN}
+) WHERE received_at > ?
+"""  # noqa: S608 - constant
 
 
 def pending(connection: sqlite3.Connection) -> list[tuple[Entry, float | None]]:
@@ -130,8 +145,8 @@ def inbox_item(connection: sqlite3.Connection, publisher_id: str, item_id: str) 
     """One item of this publisher's."""
     row = connection.execute(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
-        " WHERE i.seq = ? AND i.id = ? AND i.publisher_id = ?",
-        (rows.seq_of(item_id), item_id, publisher_id),
+        " WHERE i.seq = ? AND i.id = ? AND i.publisher_id = ? AND i.reference_rank <> ?",
+        (rows.seq_of(item_id), item_id, publisher_id, rows.QUIET),
     ).fetchone()
     return None if row is None else rows.inbox_item(row)
 
@@ -163,6 +178,27 @@ def resources_told(
         (case_id, publisher_id, recipient, limit),
     )
     return [rows.inbox_item(row).delivery for row in found.fetchall()]
+
+
+def case_history(
+    connection: sqlite3.Connection, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
+) -> list[Contribution]:
+    """What a publisher sent as an id about a case and what that id was delivered of it, newest first."""
+    key = case_id, publisher_id, inbox_id, int(since * 1e6) - 1, since
+    history: list[Contribution] = []
+    room = rows.HISTORY_BYTES
+    with (
+        closing(connection.execute(SENT_ABOUT, key)) as sent,
+        closing(connection.execute(DELIVERED_ABOUT, key)) as delivered,
+    ):
+        for row in merge(sent, delivered, reverse=True):
+            if len(history) >= limit or room <= 0:
+                break
+            kept = connection.execute("SELECT content FROM contents WHERE seq = ?", row[:1]).fetchone()
+            if kept is not None:
+                history.append(Contribution(*(*row[1:7], kept[0], row[7], bool(row[8]))))
+                room -= len(kept[0])
+    return history
 
 
 def dead_letters(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:

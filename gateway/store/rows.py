@@ -28,6 +28,15 @@ MAX_SEQ = 2**63 - 1
 WINDOWS = {"second": 1.0, "minute": 60.0, "day": 86_400.0}
 SCAN = 20_000  # messages that one call of `list_messages` looks at
 PAGE_BYTES = 2_097_152  # of contents and losses in one page of an inbox; the first item always fits
+HISTORY_BYTES = 2_097_152  # of contents in the history of a case: the one that reaches it is the last
+HISTORY_SCAN = 1_000  # messages sent, and as many delivered, that are looked through for a history
+# The types that the history of a case consists of: as the indexes say it, which serve no statement that says it otherwise.
+# The most frequent one first, and no IN: SQLite would make a table of its list for every message that it stores.
+TOLD_OF_A_CASE = (
+    "(message_type = 'RS-EDA' OR message_type = 'RS-SR' OR message_type = 'RS-RI' OR message_type = 'RS-EDA-MAJ'"
+    " OR message_type = 'RC-EDA' OR message_type = 'RC-RI')"
+)
+QUIET = -1  # the `reference_rank` of a quiet delivery, which nothing answers
 
 
 def new_id(seq: int) -> str:
@@ -122,15 +131,25 @@ def inbox_item(row: Any) -> InboxItem:
     item_id, cursor, acknowledged_at, reference, rank, status, *values = row
     values[7] = values[7] or b""
     values[-1] = tuple(orjson.loads(values[-1]))
-    delivery = replace(Delivery(*values), distribution_status=status)
+    delivery = replace(Delivery(*values), distribution_status=status, quiet=rank == QUIET)
     return InboxItem(item_id, cursor, delivery, acknowledged_at, reference, rank)
+
+
+def deposited(item_id: str, seq: int, delivery: Delivery) -> InboxItem:
+    """The item that a delivery is which was not kept before. A quiet one is out of the inbox from the start."""
+    if delivery.quiet:
+        return InboxItem(item_id, seq, delivery, delivery.received_at, rank=QUIET)
+    return InboxItem(item_id, seq, delivery)
 
 
 def is_later(item: Any, rank: int | None) -> bool:
     """Whether an acknowledgement changes an item: the first one does; after that a refusal (an odd rank) where none was the last
-    answer, and a higher rank where the item was answered. `rank` is None where nothing is to be answered.
+    answer, and a higher rank where the item was answered. `rank` is None where nothing is to be answered. Nothing changes a
+    quiet delivery.
     """
     acknowledged_at, reference, last = item
+    if last == QUIET:
+        return False
     if acknowledged_at is None:
         return True
     if rank is None:

@@ -50,7 +50,7 @@ CREATE TABLE inbox (
     acknowledged_at REAL,
     distribution_status TEXT NOT NULL,
     reference TEXT NOT NULL,         -- the distributionID of the last RC-REF that was sent for it; '' = none
-    reference_rank INTEGER NOT NULL, -- its rank: only one of a higher rank is sent after it
+    reference_rank INTEGER NOT NULL, -- its rank: only one of a higher rank is sent after it; -1 = a quiet delivery
     answer_status TEXT NOT NULL      -- of an answer: the status that it gives the answered message; '' = none
 );
 CREATE UNIQUE INDEX inbox_by_distribution ON inbox (publisher_id, distribution_id, sender);

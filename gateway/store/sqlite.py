@@ -8,7 +8,17 @@ import sqlite3
 from collections.abc import Sequence
 
 from gateway.errors import GatewayError, Refused
-from gateway.model import Answer, Delivery, InboxItem, Outgoing, Receipt, Status, Step, Submission
+from gateway.model import (
+    Answer,
+    Contribution,
+    Delivery,
+    InboxItem,
+    Outgoing,
+    Receipt,
+    Status,
+    Step,
+    Submission,
+)
 from gateway.store import attempts, reads, rows, writes
 from gateway.store.arrivals import Arrival, Stored
 from gateway.store.batches import unavailable
@@ -261,6 +271,12 @@ class SqliteStore:
     ) -> list[Delivery]:
         """The RC-RI of a case that a recipient was sent."""
         return await self._engine.read(reads.resources_told, publisher_id, recipient, case_id, limit)
+
+    async def case_history(
+        self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
+    ) -> list[Contribution]:
+        """What a publisher sent as an id about a case and what that id was delivered of it."""
+        return self._engine.look(reads.case_history, publisher_id, inbox_id, case_id, since, limit)
 
     async def recipients(
         self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]

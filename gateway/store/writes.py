@@ -23,7 +23,7 @@ INSERT_MESSAGE = (
     " ON CONFLICT (distribution_id, publisher_id) DO NOTHING"
 )
 INSERT_ITEM = (
-    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,'',0,?)"
+    "INSERT INTO inbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'',?,?)"
     " ON CONFLICT (publisher_id, distribution_id, sender) DO NOTHING"
 )
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
@@ -200,19 +200,22 @@ def deposit(
     connection: sqlite3.Connection, seq: int, item_id: str, delivery: Delivery, answer: Answer | None = None
 ) -> InboxItem:
     """Keep a delivery, which may be an answer, under a number and an id; the first item where it was kept before."""
-    d = delivery
+    d, item = delivery, rows.deposited(item_id, seq, delivery)
     loss = orjson.dumps(d.loss).decode()
     values = (
         seq, item_id, d.publisher_id, d.distribution_id, d.sender, d.recipient, d.message_type, d.model_version,
-        d.content_type, d.case_id, d.refers_to, d.received_at, loss, d.distribution_status, rows.answer_status(answer),
+        d.content_type, d.case_id, d.refers_to, d.received_at, loss, item.acknowledged_at, d.distribution_status, item.rank,
+        rows.answer_status(answer),
     )  # fmt: skip
     count = connection.execute(INSERT_ITEM, values).rowcount
     if count:
         connection.execute(INSERT_CONTENT, (seq, d.content))
+        if d.quiet:
+            return item
         _note_losses(connection, delivery)
         if d.notify:
             connection.execute(INSERT_EVENT, (seq, d.publisher_id, d.received_at, d.received_at))
-        return InboxItem(item_id, seq, delivery)
+        return item
     row = connection.execute(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
         " WHERE i.publisher_id = ? AND i.distribution_id = ? AND i.sender = ?",

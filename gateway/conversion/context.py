@@ -1,0 +1,159 @@
+"""What was said of a case before, folded into what one actor knows of it now. Pure; everything in model v3.
+
+The messages are those of one viewer, an inbox id of one publisher: what it sent and what it was delivered. Nothing else of the
+case ever gets in, whoever shares its id.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.conversion.sides import instant
+from gateway.model import JsonObject, Message
+from schemas.fields import table
+
+UPDATE = "RS-EDA-MAJ"
+CASE = "RS-EDA"  # the type whose parts an update says
+Key = Callable[[JsonObject], Hashable]
+KEYED: dict[str, Key] = {  # lists of an update whose items are those of one id
+    "patient": lambda one: one.get("patientId"),
+    "medicalNote": lambda one: one.get("medicalNoteId"),
+    "decision": lambda one: (one.get("creation"), _text(one.get("operator"))),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a conversion may know of the case besides the message. Newest first, valid, in v3.
+
+    `seen`: what the recipient sent and was delivered; what is given back to it comes from here. `stated`: what the sender of an
+    RS-EDA-MAJ itself sent of the case; messages of others among them do not count.
+    """
+
+    seen: Sequence[Message] = ()
+    stated: Sequence[Message] = ()
+
+    def of(self, case_id: str) -> "Context":
+        """The part about one case."""
+        return Context(_about(self.seen, case_id), _about(self.stated, case_id))
+
+
+NOTHING = Context()
+
+
+def _about(messages: Sequence[Message], case_id: str) -> tuple[Message, ...]:
+    return tuple(one for one in messages if one.body.get("caseId") == case_id)
+
+
+def known_case(seen: Sequence[Message], message_type: str) -> JsonObject | None:
+    """A viewer's own view of a case in its own type: the last whole case, whoever said it, with the updates after it.
+
+    None where it was never said as a whole.
+    """
+    view: JsonObject | None = None
+    for one in reversed(seen):
+        if one.message_type == message_type:
+            view = one.body
+        elif view is not None and (one.message_type, message_type) == (UPDATE, CASE):
+            view = updated(view, one.body)
+    return view
+
+
+def stated_case(stated: Sequence[Message], sender: str) -> JsonObject | None:
+    """The case (RS-EDA) as one sender itself stated it, with its own updates; None where it never stated the whole."""
+    return known_case([one for one in stated if one.envelope.sender_id == sender], CASE)
+
+
+def updated(case: JsonObject, update: JsonObject) -> JsonObject:
+    """An RS-EDA with what an RS-EDA-MAJ says; neither is changed.
+
+    What the update does not have stays. Patients, notes and decisions go by their ids and none of them is taken away; another
+    list replaces the one there. What `left_out` names is not taken.
+    """
+    without, made = left_out(case, update), dict(case)
+    for name, value in update.items():
+        if name in KEYED:
+            made |= {name: _joined(case.get(name, []), value, KEYED[name])} if value else {}
+        elif name not in without:
+            made[name] = _over(case.get(name), value)
+    return made
+
+
+def left_out(case: JsonObject, update: JsonObject) -> frozenset[str]:
+    """Members of an RS-EDA-MAJ that an RS-EDA has no field for, and notes of an alert that the case does not have."""
+    known = {field.name for field in table(CASE, "v3").root.fields}
+    alone = {"initialAlert"} - case.keys()
+    return frozenset(name for name in update if name not in known or name in alone)
+
+
+def _over(before: Any, now: Any) -> Any:
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now
+    return {**before, **{name: _over(before.get(name), value) for name, value in now.items()}}
+
+
+def _joined(before: Iterable[JsonObject], now: Iterable[JsonObject], key: Key) -> list[JsonObject]:
+    """The items by their ids: one that is there already gets what the new one says."""
+    made = list(before)
+    for item in now:
+        index = next((n for n, one in enumerate(made) if key(one) == key(item)), None)
+        if index is None:
+            made.append(item)
+        else:
+            made[index] = _over(made[index], item)
+    return made
+
+
+def _text(value: Any) -> str:
+    return repr(sorted(value.items())) if isinstance(value, dict) else ""
+
+
+def known_resources(seen: Sequence[Message], message_type: str) -> dict[str, list[JsonObject]]:
+    """What each sender stated last of its resources (RS-RI or RC-RI), the newest message first, with the states since then."""
+    found: dict[str, list[JsonObject]] = {}
+    for one in seen:
+        if one.message_type == message_type:
+            found.setdefault(one.envelope.sender_id, one.body["resource"])
+    complete = newest_state if message_type == "RC-RI" else _with_states
+    return {sender: [complete(one, seen) for one in resources] for sender, resources in found.items()}
+
+
+def _with_states(resource: JsonObject, seen: Iterable[Message]) -> JsonObject:
+    """A resource of an RS-RI with the states that status messages say of it besides its own."""
+    states, told = resource.get("state", []), _told(resource, seen)
+    new = [state for n, state in enumerate(told) if state not in states and state not in told[:n]]
+    return {**resource, "state": [*states, *reversed(new)]} if new else resource
+
+
+def _told(resource: JsonObject, seen: Iterable[Message]) -> list[JsonObject]:
+    statuses = (one.body for one in seen if one.message_type == "RS-SR")
+    return [one["state"] for one in statuses if one["resourceId"] == resource["resourceId"]]
+
+
+def newest_state(resource: JsonObject, seen: Sequence[Message]) -> JsonObject:
+    """A resource of an RC-RI with the newest state that anyone stated of it, by the state's own date."""
+    listed = [other for one in seen if one.message_type == "RC-RI" for other in one.body["resource"]]
+    same = [one for one in listed if one["resourceId"] == resource["resourceId"]]
+    told = [*(one["state"] for one in same if not is_given(one)), *_told(resource, seen)]
+    if not told:
+        return resource
+    newest = max(told, key=instant)
+    is_newer = is_given(resource) or instant(newest) > instant(resource["state"])
+    return {**resource, "state": newest} if is_newer else resource
+
+
+def is_given(resource: JsonObject) -> bool:
+    """Whether the state may be the one that the rules give to a resource without one (`schemas/conversion/cisu.rules`)."""
+    state = resource["state"]
+    return bool(state["status"] == "DECLENCHE" and state["datetime"] == resource["datetime"])
+
+
+def is_repeat(made: Message, seen: Sequence[Message]) -> bool:
+    """Whether the last that the recipient knows of this type is the same use case from the same sender."""
+    last = next((one for one in seen if one.message_type == made.message_type), None)
+    return (
+        last is not None
+        and last.envelope.sender_id == made.envelope.sender_id
+        and last.body == made.body
+        and last.envelope.distribution_id != made.envelope.distribution_id
+    )

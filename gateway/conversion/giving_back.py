@@ -1,0 +1,201 @@
+"""Giving a viewer back what the other side has no field for, or says in another way. Pure.
+
+The other side's message is converted as it is, and what the viewer knows of the case is converted there and back as well. A
+part that the viewer knows stands where both came out equal: there the other side says just what converting it gives. Anywhere
+else the other side said something new, and that stands.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from gateway.conversion import code_map
+from gateway.conversion.places import ABSENT, at
+from gateway.conversion.rules import rules
+from gateway.model import JsonObject
+from gateway.validation.place import Place
+
+HEALTH = "RS-EDA"
+COLLECTED = frozenset({"patient", "medicalNote", "decision", "state"})  # nothing of these is ever taken away
+TEXTS = frozenset({"notes", "freetext", "customMap"})  # lists to which the conversion itself adds
+PLACE = ("name", "externalLocationId", "detailedAddress", "city", "geometry")  # what says where a location is
+IDS = ("patientId", "medicalNoteId")
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """One part of a case, five times: `known` by the viewer, and what converting that gives (`expected`), `said` by the other
+    side; what converting these two to the viewer's type gives (`echo` and `new`). ABSENT where it is not there.
+    """
+
+    known: Any
+    expected: Any
+    echo: Any
+    said: Any
+    new: Any
+
+    def below(self, name: str) -> "Views":
+        """The member of that name."""
+        parts = (self.known, self.expected, self.echo, self.said, self.new)
+        return Views(*(at(part, (name,)) for part in parts))
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the other side says here what converting the viewer's part gives."""
+        return bool(self.said == self.expected and self.new == self.echo)
+
+    @property
+    def has_no_field(self) -> bool:
+        """Whether the other side says nothing here and nothing was to be expected of it."""
+        return self.said is ABSENT and self.expected is ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """The use case (or the resource) for the viewer. `back`: places at which the viewer's own part stands, present or not;
+    `moved`: where an item of a list of `new` is now, () where the viewer's own says it.
+    """
+
+    body: JsonObject
+    back: tuple[Place, ...]
+    moved: dict[Place, Place]
+
+    def target(self, place: Place) -> Place:
+        """Where a place of `new` is now, () where the viewer's own part stands for it."""
+        for depth in range(len(place), 0, -1):
+            if place[:depth] in self.moved:
+                moved = self.moved[place[:depth]]
+                return (*moved, *place[depth:]) if moved else ()
+        return place
+
+    def is_back(self, place: Place) -> bool:
+        """Whether the viewer's own part stands at a place, or all of that place in it."""
+        return any(place[: len(part)] == part for part in self.back)
+
+
+@dataclass(slots=True)
+class _Record:
+    back: list[Place] = field(default_factory=list)
+    moved: dict[Place, Place] = field(default_factory=dict)
+
+
+def given_back(views: Views, message_type: str) -> GivenBack:
+    """A use case, or a resource of it, with what the viewer knows; `message_type` is the viewer's."""
+    record = _Record()
+    found = _merged(views, (), record, message_type, strict=False)
+    body: JsonObject = dict(views.new) if found is ABSENT else dict(found)
+    if message_type.endswith("EDA"):
+        _copies(body, views, message_type)
+    return GivenBack(body, tuple(record.back), record.moved)
+
+
+def _merged(views: Views, place: Place, record: _Record, kind: str, *, strict: bool) -> Any:
+    """The part that stands. `strict`: below a place that has changed, where a part of the old one would mislead."""
+    new, known = views.new, views.known
+    name = place[-1] if place else ""
+    if strict and views.has_no_field:
+        return new
+    is_named = name in _ids(kind) and views.has_no_field and known is not ABSENT
+    if is_named or (views.is_unchanged and not (strict and isinstance(known, dict))):
+        record.back.append(place)
+        return known
+    if name in TEXTS and isinstance(new, list):
+        return _list(views, place, record, kind)
+    if known is ABSENT or not isinstance(known, dict | list | str):
+        return new
+    if isinstance(known, dict):
+        return _object(views, place, record, kind, strict=strict)
+    if name == "freetext" and isinstance(known, str) and isinstance(new, str):
+        return _lines(views)
+    if isinstance(known, list) and name in COLLECTED | TEXTS | {"riskThreat"}:
+        return _list(views, place, record, kind)
+    return new
+
+
+@cache
+def _ids(kind: str) -> frozenset[str]:
+    """Members with an id that the rules make of the content around it: another content does not make it another one's id."""
+    return frozenset(rule.steps[-1] for rule in rules(kind).filling if rule.verb == "id")
+
+
+def _object(views: Views, place: Place, record: _Record, kind: str, *, strict: bool) -> Any:
+    new, known = views.new, views.known
+    taken_away = new is ABSENT and not views.has_no_field
+    if taken_away or not (new is ABSENT or isinstance(new, dict)) or "code" in known:
+        return new
+    if place[-1:] == ("location",):
+        strict = strict or _has_moved(views)
+    members = new if isinstance(new, dict) else {}
+    made = {}
+    for name in (*members, *(name for name in known if name not in members)):
+        part = _merged(views.below(name), (*place, name), record, kind, strict=strict)
+        if part is not ABSENT:
+            made[name] = part
+    return made if made or new is not ABSENT else ABSENT
+
+
+def _has_moved(views: Views) -> bool:
+    """Whether a location is another one: one of its parts, or a line that the conversion wrote of them, is not as expected."""
+    if any(at(views.said, (name,)) != at(views.expected, (name,)) for name in PLACE):
+        return True
+    known, echo, new = (_text_lines(at(one, ("freetext",))) for one in (views.known, views.echo, views.new))
+    return any(line not in new for line in echo if line not in known)
+
+
+def _text_lines(text: Any) -> list[str]:
+    return text.split("\n") if isinstance(text, str) else []
+
+
+def _lines(views: Views) -> Any:
+    """A text that has changed, without the lines that the conversion wrote of what the viewer has as fields."""
+    known, echo = _text_lines(views.known), _text_lines(views.echo)
+    kept = [line for line in _text_lines(views.new) if line not in echo or line in known]
+    return "\n".join(kept) if kept else ABSENT
+
+
+def _list(views: Views, place: Place, record: _Record, kind: str) -> Any:
+    known, echo, new = (one if isinstance(one, list) else [] for one in (views.known, views.echo, views.new))
+    if place[-1] in COLLECTED:
+        made = [*known, *(item for item in new if item not in echo and not _has(known, item))]
+    elif place[-1] == "riskThreat":
+        made = _risks(known, views.said if isinstance(views.said, list) else [], to_health=kind == HEALTH)
+    else:
+        made = [item for item in new if item not in echo or item in known]
+    for index, item in enumerate(new):
+        record.moved[(*place, index)] = (*place, made.index(item)) if item in made else ()
+    return made if made or (isinstance(views.new, list) and not new) else ABSENT
+
+
+def _has(items: Iterable[JsonObject], item: JsonObject) -> bool:
+    same = [name for name in IDS if name in item]
+    return any(one == item or any(one.get(name) == item[name] for name in same[-1:]) for one in items)
+
+
+def _risks(known: list[Any], said: list[Any], *, to_health: bool) -> list[Any]:
+    """Each code that the other side says: as the viewer knows it, if it comes of that, else by the code map; and the viewer's
+    codes that the other side's list does not have.
+    """
+    expected = [_crossed(one, to_health=not to_health) for one in known]
+    made: list[Any] = []
+    for item in said:
+        back = [one for one, there in zip(known, expected, strict=True) if there == [item]]
+        made += [one for one in back if one not in made] if back else _crossed(item, to_health=to_health)
+    return made + [one for one, there in zip(known, expected, strict=True) if not there and one not in made]
+
+
+def _crossed(item: Any, *, to_health: bool) -> list[Any]:
+    made: list[Any] = code_map.crossed({"riskThreat": [item]}, to_health=to_health)[0].get("riskThreat", [])
+    return made
+
+
+def _copies(body: JsonObject, views: Views, message_type: str) -> None:
+    """Members that the rules copy (the first alert's location): the viewer's own, if it is no copy, else a copy of what stands."""
+    for rule in rules(message_type).filling:
+        if rule.verb != "copy":
+            continue
+        place = tuple(step.removesuffix("?") for step in rule.steps)
+        holder, own = at(body, place[:-1]), at(views.known, place)
+        if isinstance(holder, dict) and at(views.new, place) is not ABSENT:
+            is_own = own is not ABSENT and own != at(views.known, rule.paths[0])
+            body[place[0]] = {**holder, place[-1]: own if is_own else at(body, rule.paths[0])}
