@@ -3,7 +3,6 @@
 Read `process_message` first.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import orjson
@@ -13,7 +12,9 @@ from starlette.responses import Response
 from gateway import edxl, intake, outcome, validation
 from gateway.answer_reading import answer_in
 from gateway.body import read_body
-from gateway.conversion import VERSION, Context, Converted, convert
+from gateway.case_context import Remembered, context, remembered
+from gateway.conversion import NOTHING, VERSION, Context, Converted, convert
+from gateway.conversion.statuses import STATUS_ALONE
 from gateway.edxl import facts
 from gateway.errors import (
     ErrorKind,
@@ -34,7 +35,6 @@ from gateway.runtime import Runtime, identify
 from gateway.undeliverable import OWN, not_applicable, undeliverable
 
 SCOPE = "core.deliver"
-RESOURCES = 100  # RC-RI of a case that are looked through for a resource
 RECIPIENT = "MessageHeader.destination[0]"
 DEFECT = Issue(
     ErrorKind.TRANSLATION,
@@ -77,12 +77,14 @@ async def deliver(runtime: Runtime, body: bytes) -> Delivery:
     message = await message_in(runtime, body)
     publisher = recipient_of(runtime, message)
     await take_turn(runtime, publisher, message)
-    before = await sent_before(runtime, publisher, message)
-    delivery, *further = await converted_beside(runtime, publisher, message, body, before)
+    known = await remembered(runtime, message, wanted_type(publisher, message))
+    delivery, *further = await converted_beside(runtime, publisher, message, body, known)
     answer = answer_in(message)
     await runtime.store.deposit(delivery, runtime.now(), answer, further)
     if answer is not None:
         ANSWERS.labels(answer.status or "answered").inc()
+    if delivery.quiet:
+        raise NotApplicable(STATUS_ALONE, "content[0]")
     return delivery
 
 
@@ -134,44 +136,22 @@ def brief_of(body: bytes) -> Message:
 
 
 async def converted_beside(
-    runtime: Runtime, publisher: Publisher, message: Message, body: bytes, before: Sequence[Delivery]
+    runtime: Runtime, publisher: Publisher, message: Message, body: bytes, known: Remembered
 ) -> list[Delivery]:
-    """`to_deliveries`, in a worker where the Bundle is large, or what was told before. Raises Refused (422)."""
+    """`to_deliveries`, in a worker where the Bundle is large, or what is known of its case. Raises Refused (422)."""
     now = runtime.now()
-    if is_heavy(body, intake.FHIR_JSON) or sum(len(one.content) for one in before) > HEAVY_BUNDLE:
+    if is_heavy(body, intake.FHIR_JSON) or known.size > HEAVY_BUNDLE:
         urgent = facts.priority(message) in URGENT_PRIORITIES
-        return await runtime.offload.run(OWN, urgent, deliveries_of, publisher, body, before, now)
-    return to_deliveries(publisher, message, decoded(before), now)
+        return await runtime.offload.run(OWN, urgent, deliveries_of, publisher, body, known, now)
+    return to_deliveries(publisher, message, context(known), now)
 
 
-def deliveries_of(
-    publisher: Publisher, body: bytes, before: Sequence[Delivery], now: float
-) -> list[Delivery]:
+def deliveries_of(publisher: Publisher, body: bytes, known: Remembered, now: float) -> list[Delivery]:
     """`to_deliveries` from the Bundle's bytes. Raises Refused (422)."""
-    return to_deliveries(publisher, intake.from_bundle(body), decoded(before), now)
+    return to_deliveries(publisher, intake.from_bundle(body), context(known), now)
 
 
-def decoded(before: Sequence[Delivery]) -> tuple[Message, ...]:
-    """What was delivered, as messages of the version in which the sides are converted."""
-    sent = (edxl.decode(one.content, one.content_type, one.model_version) for one in before)
-    return tuple(convert(one, VERSION).message for one in sent)
-
-
-async def sent_before(runtime: Runtime, publisher: Publisher, message: Message) -> Sequence[Delivery]:
-    """The RC-RI about its case that the recipient was sent, newest first, for an RS-SR that is to become one. Raises
-    Unavailable (503).
-    """
-    if message.message_type != "RS-SR" or wanted_type(publisher, message) == "RS-SR":
-        return ()
-    recipient, case = message.envelope.address, facts.case_id(message)
-    found = await runtime.store.resources_told(publisher.id, recipient, case, RESOURCES)
-    ids = [one.distribution_id for one in found]
-    own = message.envelope.distribution_id
-    # the core may bring it again: what came after it does not count
-    return found[ids.index(own) + 1 :] if own in ids else found
-
-
-def converted(publisher: Publisher, message: Message, before: Sequence[Message]) -> Converted:
+def converted(publisher: Publisher, message: Message, known: Context) -> Converted:
     """The message in the publisher's version and type.
 
     Raises Refused (422, Hub 501 or 600) where it does not pass or cannot be said so, NotApplicable where nothing in it
@@ -179,7 +159,7 @@ def converted(publisher: Publisher, message: Message, before: Sequence[Message])
     """
     wanted, version = wanted_type(publisher, message), publisher.model_version
     try:
-        return convert(message, version, wanted, Context(before))
+        return convert(message, version, wanted, known)
     except NotApplicable:
         raise
     except Untranslatable as error:
@@ -188,18 +168,30 @@ def converted(publisher: Publisher, message: Message, before: Sequence[Message])
         raise Refused(Issue(ErrorKind.TRANSLATION, cause, error.path or RECIPIENT)) from None
 
 
-def to_deliveries(
-    publisher: Publisher, message: Message, before: Sequence[Message], now: float
-) -> list[Delivery]:
+def to_deliveries(publisher: Publisher, message: Message, known: Context, now: float) -> list[Delivery]:
     """The message in the publisher's own version, type and format, as one delivery or several. Raises Refused (422,
-    Hub 600) where it cannot be said so. The later ones refer to the first, which alone is answered.
+    Hub 600) where it cannot be said so, and NotApplicable. The later ones refer to the first, which alone is answered.
+
+    Of a status whose resource the recipient does not know yet, a quiet delivery: it counts when the resource comes.
     """
     if not validation.is_valid(message):
         raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
-    made = converted(publisher, message, before)
+    try:
+        made = converted(publisher, message, known)
+    except NotApplicable as nothing:
+        if nothing.reason != STATUS_ALONE:
+            raise
+        return [kept_status(publisher, message, now)]
     first = to_delivery(publisher, made.message, made.lost, now)
     further = (to_delivery(publisher, one, (), now) for one in made.further)
     return [first, *(replace(one, refers_to=first.distribution_id) for one in further)]
+
+
+def kept_status(publisher: Publisher, message: Message, now: float) -> Delivery:
+    """A status as it was sent, for the history of its case alone."""
+    own_form = replace(publisher, model_version=VERSION, format="json", webhook="")
+    status = convert(message, VERSION, "", NOTHING).message
+    return replace(to_delivery(own_form, status, (), now), quiet=True)
 
 
 def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, ...], now: float) -> Delivery:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from gateway import edxl, intake, translation, validation
-from gateway.conversion import Converted, convert
+from gateway.conversion import NOTHING, Context, Converted, convert
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.hub import derived_id
 from gateway.model import JsonObject, Message
@@ -24,10 +24,12 @@ class Target:
     format: str
 
 
-def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
+def translated(message: Message, wanted: Target, known: Context = NOTHING) -> list[dict[str, Any]]:
     """The message in the wanted form, each `contentType`, `content`, `loss`: one for each content item, or several where
-    the wanted type needs several; in sending order, the later ones with derived ids. Raises Refused where there are too many
-    items, with every issue of the first item that is not valid, and 422 (Hub 600) where the form cannot say it.
+    the wanted type needs several; in sending order, the later ones with derived ids. `known`: what is known of its case.
+
+    Raises Refused where there are too many items, with every issue of the first item that is not valid, and 422 (Hub 600)
+    where the form cannot say it.
     """
     if too_many := tuple(validation.bounds.too_many_items(message.document)):
         raise Refused(*too_many)
@@ -41,7 +43,7 @@ def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
         if wanted.type == FHIR:
             bundles = [translation.to_fhir(item) for item in items]
             return [{"contentType": intake.FHIR_JSON, "content": bundle, "loss": []} for bundle in bundles]
-        made = [convert(item, wanted.version, wanted.type) for item in items]
+        made = [convert(item, wanted.version, wanted.type, known) for item in items]
         return _written(made, message.envelope.distribution_id, wanted)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None

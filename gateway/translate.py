@@ -7,9 +7,11 @@ from starlette.responses import Response
 import schemas
 from gateway import edxl, intake
 from gateway.body import read_body
+from gateway.case_context import NOTHING, READ, Remembered, context, remembered
 from gateway.dry_run import FHIR, Target, translated
-from gateway.model import Publisher
-from gateway.offload import is_heavy_to_translate
+from gateway.edxl import facts
+from gateway.model import Message, Publisher
+from gateway.offload import HEAVY_BUNDLE, is_heavy_to_translate
 from gateway.parameters import choice, refuse
 from gateway.runtime import Runtime, authenticate
 from gateway.versions import deprecation, model_version
@@ -29,20 +31,49 @@ async def translation(runtime: Runtime, request: Request, publisher: Publisher) 
     body = await read_body(request, runtime.settings.max_body, runtime.settings.max_drain)
     runtime.volume.spend(publisher, len(body), runtime.now())
     version = model_version(request, publisher.model_version)
-    if is_heavy_to_translate(body, media_type):
+    given = body, media_type, version
+    heavy = is_heavy_to_translate(body, media_type)
+    known = await own_context(runtime, request, publisher, given, wanted, heavy=heavy)
+    if heavy or known.size > HEAVY_BUNDLE:
         urgent = False  # nobody is ill whose message is only tried out
-        answer, version = await runtime.offload.run(
-            publisher.id, urgent, answered, body, media_type, version, wanted
-        )
+        answer, version = await runtime.offload.run(publisher.id, urgent, answered, *given, wanted, known)
     else:
-        answer, version = answered(body, media_type, version, wanted)
+        answer, version = answered(*given, wanted, known)
     return Response(answer, headers=deprecation(runtime.settings, version), media_type="application/json")
 
 
-def answered(body: bytes, media_type: str, version: str, wanted: Target) -> tuple[bytes, str]:
+async def own_context(
+    runtime: Runtime,
+    request: Request,
+    publisher: Publisher,
+    given: tuple[bytes, str, str],
+    wanted: Target,
+    *,
+    heavy: bool,
+) -> Remembered:
+    """What the caller's own inboxes know of the message's case, unless the query says `context=none`. Raises Refused (400,
+    415, 422), Unavailable (503).
+    """
+    if choice(request, "context", ("own", "none")) == "none" or wanted.type not in READ:
+        return NOTHING
+    if heavy:
+        message = await runtime.offload.run(publisher.id, False, brief_of, *given)
+    else:
+        message = intake.decode(*given)
+    return await remembered(runtime, message, wanted.type, lambda holder: holder.id == publisher.id)
+
+
+def brief_of(body: bytes, media_type: str, version: str) -> Message:
+    """The message in brief. Raises Refused (400, 415, 422)."""
+    return facts.brief(intake.decode(body, media_type, version))
+
+
+def answered(
+    body: bytes, media_type: str, version: str, wanted: Target, known: Remembered = NOTHING
+) -> tuple[bytes, str]:
     """The answer's body, and the model version of the message. Raises Refused (400, 415, 422)."""
     message = intake.decode(body, media_type, version)
-    told = translated(message, wanted)
+    told = translated(message, wanted, context(known))
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
     return orjson.dumps(answer), message.model_version
 

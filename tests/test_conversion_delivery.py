@@ -26,14 +26,18 @@ async def gateway(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-def document(root_key: str, body: JsonObject, sender: str, recipient: str) -> JsonObject:
-    made: JsonObject = enveloped(root_key, body, sender=sender, recipient=recipient, internal_id=root_key)
+def document(root_key: str, body: JsonObject, sender: str, recipient: str, name: str = "") -> JsonObject:
+    made: JsonObject = enveloped(
+        root_key, body, sender=sender, recipient=recipient, internal_id=name or root_key
+    )
     return made | {"dateTimeExpires": "2099-01-01T00:00:00+00:00"}
 
 
-async def brought(gateway: House, root_key: str, body: JsonObject, sender: str, recipient: str) -> Any:
+async def brought(
+    gateway: House, root_key: str, body: JsonObject, sender: str, recipient: str, name: str = ""
+) -> Any:
     """What the core is answered when it brings the Bundle of a message."""
-    made = edxl.message(document(root_key, body, sender, recipient), "v3")
+    made = edxl.message(document(root_key, body, sender, recipient, name), "v3")
     return await gateway.deliver(translation.to_fhir(made))
 
 
@@ -64,13 +68,16 @@ async def test_a_status_reaches_the_fire_side_with_the_resources_of_its_case(gat
     assert await gateway.inbox("fire") == []  # nobody told the fire side of this resource
     bare = {name: SMUR[name] for name in ("datetime", "resourceId", "vehicleType")}  # engaged without a state
     await brought(gateway, "resourcesInfo", {**case, "resource": [bare]}, SAMU, FIRE)
-    assert (await brought(gateway, "resourcesStatus", status, SAMU, FIRE)).status_code == 200
-    item = (await gateway.inbox("fire"))[-1]
-    (resource,) = edxl.decode(item["content"].encode(), edxl.XML, "v3").body["resource"]
-    assert (item["messageType"], resource["state"]) == ("RC-RI", state)
-    assert resource["resourceId"] == SMUR["resourceId"]
     assert (await brought(gateway, "resourcesStatus", status, SAMU, FIRE)).status_code == 200  # again
-    assert len(await gateway.inbox("fire")) == 2
+    later = status | {"state": state | {"datetime": "2026-01-31T13:00:00+01:00", "status": "REN-BASE"}}
+    for _ in range(2):
+        assert (await brought(gateway, "resourcesStatus", later, SAMU, FIRE, "later")).status_code == 200
+    told = [edxl.decode(i["content"].encode(), edxl.XML, "v3") for i in await gateway.inbox("fire")]
+    assert [one.message_type for one in told] == ["RC-RI", "RC-RI"]
+    resources = [one.body["resource"] for one in told]
+    # the status from before is in the first
+    assert [[one["state"] for one in listed] for listed in resources] == [[state], [later["state"]]]
+    assert {one["resourceId"] for listed in resources for one in listed} == {SMUR["resourceId"]}
 
 
 @pytest.mark.parametrize(

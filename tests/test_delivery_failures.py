@@ -142,7 +142,7 @@ async def test_a_defect_in_any_step_is_a_dead_letter_and_an_error(tmp_path: Path
             store: Any = Failing(runtime.store, "deposit", {document["distributionID"]})
             runtime = replace(runtime, store=store)
         if step == "read before":
-            store = Failing(runtime.store, "resources_told", {""})
+            store = Failing(runtime.store, "case_history", {""})
             runtime = replace(runtime, store=store)
             document = status(fire)
         sent = await plain.send(document)
