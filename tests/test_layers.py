@@ -44,7 +44,7 @@ FLOORS = [
         "gateway.versions",
         "gateway.desk",
     ],
-    ["gateway.acceptance", "gateway.judging", "gateway.replicas"],
+    ["gateway.acceptance", "gateway.judging", "gateway.replicas", "gateway.report"],
     [
         "gateway.receive",
         "gateway.forward",
