@@ -13,16 +13,7 @@ from gateway.core_breaker import PROBE_SECONDS, CoreBreaker
 from gateway.errors import GatewayError, Unavailable
 from gateway.forward import NOTHING_TO_SEND, Way, forward
 from gateway.model import Outgoing, Status
-from gateway.observability import (
-    BACKLOG,
-    CORE_CIRCUIT,
-    FAILING_MESSAGES,
-    FAILING_SECONDS,
-    FORWARD_SECONDS,
-    FORWARDS,
-    OLDEST,
-    log,
-)
+from gateway.observability import CORE_CIRCUIT, FORWARD_SECONDS, FORWARDS, log
 from gateway.store import FAILING
 
 PUT_OFF = 1.0  # seconds, where the workers had no room for a message
@@ -59,19 +50,10 @@ class Forwarder:
     async def run(self) -> None:
         """Claim and forward until stopped."""
         while not self._stopping:
-            self._report()
             self._freed.clear()
             await (self._probe() if self._breaker.is_open else self._send_what_is_due())
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-    def _report(self) -> None:
-        now = self._now()
-        BACKLOG.set(self._store.backlog())
-        OLDEST.set(self._store.oldest_due_age(now))
-        count, age = self._store.failing(now)
-        FAILING_MESSAGES.set(count)
-        FAILING_SECONDS.set(age)
 
     async def _send_what_is_due(self) -> None:
         room, ordinary = self._room()
@@ -163,7 +145,7 @@ class Forwarder:
             self._learn(job, result)
         except Unavailable as busy:  # the workers or the machine, for a moment
             log.warning("forward_put_off", receipt=job.id, cause=busy.issues[0].diagnostics)
-            result = "failed"
+            result = "put_off"
             await self._put_back(job, PUT_OFF)
         except Exception as error:  # noqa: BLE001 - the message stays in the store and is tried again
             log.error("forward_failed", receipt=job.id, exc_info=error)

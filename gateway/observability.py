@@ -13,10 +13,13 @@ from typing import Any, BinaryIO
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from gateway.errors import ErrorKind
 
 FLUSH_SECONDS = 0.1
 METRICS = CollectorRegistry()
+ProcessCollector(namespace="gateway", registry=METRICS)
 RECEIVED = Counter("gateway_received", "Messages accepted", ["publisher", "message_type"], registry=METRICS)
 received = cache(
     RECEIVED.labels
@@ -33,8 +36,6 @@ UNDELIVERABLE = Counter(
     ["code"],
     registry=METRICS,
 )
-for _code in ("untranslatable", "unroutable", "invalid-message", "unreadable"):
-    UNDELIVERABLE.labels(_code)  # a first one must be an increase, so that its alert fires
 ANSWERS = Counter(
     "gateway_answers",
     "Answers delivered (RC-REF, RS-ERROR) by the status that they give the answered message",
@@ -43,6 +44,16 @@ ANSWERS = Counter(
 )
 BACKLOG = Gauge("gateway_backlog", "Messages that wait to be forwarded", registry=METRICS)
 OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits longest", registry=METRICS)
+OLDEST_READY = Gauge(
+    "gateway_oldest_ready_seconds",
+    "Age of the oldest message that no retry keeps back: the first of its lane, waiting for its turn or on its first attempt",
+    registry=METRICS,
+)
+OLDEST_RETRIED = Gauge(
+    "gateway_oldest_retried_seconds",
+    "Age of the oldest message that waits after an attempt in vain, or is on a further one",
+    registry=METRICS,
+)
 CORE_UP = Gauge(
     "gateway_core_up", "1 when the last answer of the core was a verdict, 0 in an outage", registry=METRICS
 )
@@ -115,6 +126,59 @@ QUOTA_SHARED = Gauge(
     ["server"],
     registry=METRICS,
 )
+
+REGISTRY_AGE = Gauge(
+    "gateway_registry_age_seconds", "Time since the registry in force was read", registry=METRICS
+)
+CERTIFICATION_DAYS = Gauge(
+    "gateway_certification_expiry_days",
+    "Days until a publisher's certification ends, below 0 after it",
+    ["publisher"],
+    registry=METRICS,
+)
+KEY_DAYS = Gauge(
+    "gateway_key_expiry_days",
+    "Days until the last key of a file ends; absent where a key of it has no `exp`",
+    ["keys"],
+    registry=METRICS,
+)
+PUBLISHER_KEY_DAYS = Gauge(
+    "gateway_publisher_key_expiry_days",
+    "Days until the last public key of a publisher ends; absent where a key of it has no `exp`",
+    ["publisher"],
+    registry=METRICS,
+)
+INBOX_UNREAD = Gauge(
+    "gateway_inbox_oldest_unread_seconds",
+    "Age of the oldest item that an active publisher has not acknowledged, 0 where there is none",
+    ["publisher"],
+    registry=METRICS,
+)
+STORE_WAL = Gauge(
+    "gateway_store_wal_bytes",
+    "Size of the store's write-ahead log; absent where the database does not show it",
+    ["store"],
+    registry=METRICS,
+)
+STORE = Gauge(
+    "gateway_store_info", "1, with the kind of store: sqlite or postgresql", ["store"], registry=METRICS
+)
+
+# Every value that a label can have is there from the start, as 0: a first one is an increase then, and its alert fires.
+BOUNDED: dict[Counter, tuple[str, ...]] = {
+    REFUSED: tuple(kind.value.code for kind in ErrorKind),
+    FORWARDS: ("forwarded", "retry", "rejected", "expired", "dead", "not-applicable", "put_off", "failed"),
+    UNDELIVERABLE: tuple(kind.value.code for kind in ErrorKind),
+    ANSWERS: ("acknowledged", "refused", "expired", "rejected", "answered"),
+    OFFLOADED: ("judged", "answered", "to_bundle", "brief_of", "deliveries_of", "described"),
+    WEBHOOKS: ("sent", "retry", "given_up", "disabled", "dropped", "suspended", "failed"),
+    WORKER_FAILURES: ("Forwarder", "Notifier", "Reporter"),
+    CONNECTIONS_CLOSED: ("idle", "late", "unread", "crowded"),
+}
+for _counter, _values in BOUNDED.items():
+    for _value in _values:
+        _counter.labels(_value)
+TOKEN_RESULTS = ("refused", "blocked")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 request_id: ContextVar[str] = ContextVar("request_id", default="")

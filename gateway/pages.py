@@ -40,14 +40,15 @@ async def ready(runtime: Runtime, _request: Request) -> Response:
 
 async def deep(runtime: Runtime, _request: Request) -> Response:
     """`GET /health/deep`: 200 where a write reaches the store just now, else 503; and what waits for the core."""
-    writable = await runtime.store.is_writable(runtime.now())
+    now = runtime.now()
+    writable = await runtime.store.is_writable(now)
     told = {
         "status": "ready" if writable else "unready",
         "store": "writable" if writable else "not-writable",
         "coreCircuit": "open" if METRICS.get_sample_value("gateway_core_circuit_open") == 1 else "closed",
         "coreUp": METRICS.get_sample_value("gateway_core_up") == 1,
-        "backlog": int(METRICS.get_sample_value("gateway_backlog") or 0),
-        "oldestWaitingSeconds": METRICS.get_sample_value("gateway_oldest_waiting_seconds"),
+        "backlog": runtime.store.backlog(),
+        "oldestWaitingSeconds": runtime.store.oldest_due_age(now),
         "stopping": runtime.stopping.is_set(),
     }
     return Response(orjson.dumps(told), 200 if writable else 503, media_type="application/json")

@@ -13,6 +13,7 @@ from gateway.forward import ForwardPolicy, Way
 from gateway.forwarder import Forwarder
 from gateway.observability import WORKER_FAILURES, log
 from gateway.replicas import follow
+from gateway.report import report
 from gateway.runtime import Runtime
 from gateway.store import is_shared
 from gateway.webhooks import Notifier, WebhookKeys, http_client
@@ -37,7 +38,7 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
             client = await stack.enter_async_context(http_client(allow_private=made.webhook_allow_private))
             workers.append(Notifier(webhook_way(runtime, runtime.webhook_keys, client)))
         working = [asyncio.create_task(keep_up(worker)) for worker in workers]
-        beside = [asyncio.create_task(_sweep(runtime))]
+        beside = [asyncio.create_task(_sweep(runtime)), asyncio.create_task(report(runtime))]
         if is_shared(made.database_url):
             beside.append(asyncio.create_task(follow(runtime)))
         try:
@@ -54,7 +55,7 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
 async def keep_up(worker: Forwarder | Notifier) -> None:
     """Run a worker until it is stopped. It expects outages; whatever else it fails of, what waits must not wait for good."""
     name = type(worker).__name__
-    failures = WORKER_FAILURES.labels(name)  # shown as 0 from the start: an alert sees the first one
+    failures = WORKER_FAILURES.labels(name)
     while True:
         try:
             return await worker.run()

@@ -1,5 +1,6 @@
 """The order of forwarding, against a model that is too simple to be wrong."""
 
+import gc
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.store.lanes import Entry, Lanes
+from gateway.store.oldest import Oldest
 
 
 def entry(number: int, lane: str = "a", publisher_id: str = "north", *, urgent: bool = False) -> Entry:
@@ -134,6 +136,7 @@ class Modelled:
     entry: Entry
     under_way: bool = False
     due: float = 0.0
+    waits: bool = False  # for its retry, as far as claims have looked at the clock
 
 
 class Model:
@@ -148,8 +151,37 @@ class Model:
             first.setdefault(one.entry.lane, one)
         return [one for one in first.values() if not one.under_way and one.due <= now]
 
+    def claimed(self, now: float) -> None:
+        for one in self.all:
+            one.waits = one.waits and one.due > now
+
+    def oldest_ready(self) -> int | None:
+        first: dict[str, Modelled] = {}
+        for one in self.all:
+            first.setdefault(one.entry.lane, one)
+        ready = [o for o in first.values() if (not o.entry.attempts if o.under_way else not o.waits)]
+        return min((one.entry.position for one in ready), default=None)
+
+    def oldest_tried(self) -> int | None:
+        return min((one.entry.position for one in self.all if one.entry.attempts), default=None)
+
     def is_urgent(self, lane: str) -> bool:
         return any(one.entry.urgent for one in self.all if one.entry.lane == lane)
+
+
+def test_what_has_left_takes_no_room_behind_an_old_message_that_fails() -> None:
+    oldest, old = Oldest(), entry(0)
+    oldest.join(old)
+    for number in range(1, 10_000):
+        one = entry(number)
+        oldest.join(one)
+        one.gone = True
+        oldest.left()
+    assert (len(oldest), oldest.position()) == (1, 0)
+    assert len(gc.get_referents(oldest._heap)) < 200
+    old.gone = True
+    oldest.left()
+    assert (len(oldest), oldest.position()) == (0, None)
 
 
 class LanesAgainstModel(RuleBasedStateMachine):
@@ -174,6 +206,7 @@ class LanesAgainstModel(RuleBasedStateMachine):
         heads = self.model.heads(self.now)
         urgent = sum(self.model.is_urgent(one.entry.lane) for one in heads)
         taken = self.lanes.claim(self.now, limit, ordinary)
+        self.model.claimed(self.now)
         others = len(heads) - urgent if ordinary is None else min(ordinary, len(heads) - urgent)
         assert len(taken) == min(limit, urgent + others)
         by_id = {one.entry.id: one for one in heads}
@@ -214,8 +247,9 @@ class LanesAgainstModel(RuleBasedStateMachine):
     def release(self, data: st.DataObject, pause: float) -> None:
         one = data.draw(st.sampled_from(self._under_way()))
         self.lanes.release(one.entry.id, self.now + pause)
-        one.under_way = False
+        one.under_way, one.waits = False, True
         one.due = self.now + pause
+        one.entry.attempts += 1
 
     @precondition(lambda self: self.model.all)
     @rule(data=st.data())
@@ -233,6 +267,8 @@ class LanesAgainstModel(RuleBasedStateMachine):
         assert len(self.lanes) == len(self.model.all)
         oldest = min((one.entry.position for one in self.model.all), default=None)
         assert self.lanes.oldest() == oldest
+        assert self.lanes.oldest_ready() == self.model.oldest_ready()
+        assert self.lanes.oldest_tried() == self.model.oldest_tried()
         assert all(done == sorted(done) for done in self.handed_out.values())
         if self.lanes.claimable:
             assert self.model.heads(self.now)

@@ -45,7 +45,7 @@ FLOORS = [
         "gateway.versions",
         "gateway.desk",
     ],
-    ["gateway.acceptance", "gateway.case_context", "gateway.judging", "gateway.replicas"],
+    ["gateway.acceptance", "gateway.case_context", "gateway.judging", "gateway.replicas", "gateway.report"],
     [
         "gateway.receive",
         "gateway.forward",

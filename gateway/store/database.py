@@ -94,6 +94,14 @@ class Database:
     looker: sqlite3.Connection
     lock: int
 
+    def wal_bytes(self) -> int:
+        """The size of the write-ahead log, 0 where there is none."""
+        path = self.looker.execute("PRAGMA database_list").fetchone()[2]
+        try:
+            return Path(f"{path}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def close(self) -> None:
         """Close all; the lock last."""
         self.looker.close()

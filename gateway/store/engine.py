@@ -53,6 +53,10 @@ def _nothing(_outcome: Any) -> None:
     """What follows in memory from most changes."""
 
 
+def _age(position: int | None, now: float) -> float:
+    return 0.0 if position is None else max(0.0, now - position / 1e6)
+
+
 async def wait_for(awaitable: Awaitable[Any], timeout: float) -> None:  # noqa: ASYNC109 - as in `Store`
     """Return when it is done, at the latest after `timeout` seconds."""
     try:
@@ -136,10 +140,9 @@ class Engine:
         """How many messages wait to be forwarded, are under way, or are being stored."""
         return len(self._lanes) + self._arriving
 
-    @property
-    def oldest(self) -> int | None:
-        """The number of the message that waits longest."""
-        return self._lanes.oldest()
+    def oldest_age(self, now: float) -> float:
+        """How long the message has waited that waits longest."""
+        return _age(self._lanes.oldest(), now)
 
     async def arrive(self, arrival: Arrival) -> Stored:
         """Store a message."""
@@ -186,7 +189,19 @@ class Engine:
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages failed again and again, and how long the oldest of them has waited."""
         count, position = self._lanes.failing()
-        return count, 0.0 if position is None else max(0.0, now - position / 1e6)
+        return count, _age(position, now)
+
+    def oldest_ready_age(self, now: float) -> float:
+        """How long the oldest message has waited that no retry keeps back."""
+        return _age(self._lanes.oldest_ready(), now)
+
+    def oldest_tried_age(self, now: float) -> float:
+        """How long the oldest message has waited that was tried in vain."""
+        return _age(self._lanes.oldest_tried(), now)
+
+    def wal_bytes(self) -> int:
+        """The size of the file's write-ahead log."""
+        return self._database.wal_bytes()
 
     async def contents(self, entries: Sequence[Entry]) -> dict[str, Submission]:
         """The messages of claimed entries, from memory or read back."""

@@ -220,6 +220,16 @@ class Store(Protocol):
     def oldest_due_age(self, now: float) -> float:
         """How long the oldest of them has waited, in seconds; 0 where none does."""
 
+    def oldest_ready_age(self, now: float) -> float:
+        """How long the oldest message has waited that no retry keeps back, in seconds; 0 where there is none. It is the first of
+        its lane, and waits for its turn or is on its first attempt. A shared store looks every few seconds.
+        """
+
+    def oldest_tried_age(self, now: float) -> float:
+        """How long the oldest message has waited that was tried in vain, in seconds; 0 where there is none. A shared store looks
+        every few seconds.
+        """
+
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages that wait were tried FAILING times or more in vain, and how long the oldest of them has waited,
         in seconds. A shared store counts them every few seconds, and 1,000 at most.
@@ -299,6 +309,12 @@ class Store(Protocol):
         An item that was out and was answered is answered once more where `rank` is higher than that of the last answer.
         The answer counts against no quota and is taken even when the backlog is full.
         """
+
+    async def oldest_unread(self, publisher_ids: Sequence[str]) -> dict[str, float]:
+        """When the oldest item came that each of these publishers has not acknowledged; those with none are left out."""
+
+    async def wal_bytes(self) -> int | None:
+        """The size of the database's write-ahead log, None where the database does not show it to us."""
 
     # what outlives a restart
 

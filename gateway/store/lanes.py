@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from gateway.store.attempts import FAILING
+from gateway.store.oldest import Oldest
 from gateway.store.probes import Candidates
 
 STEP_BACK = 1.0  # seconds that the clock is set back between two claims until waits, which it would lengthen, are ended
@@ -66,6 +67,17 @@ class _Turns:
                 return lane
         return None
 
+    def oldest(self) -> int | None:
+        """The position of the message that waits longest for its turn, None where none does. O(publishers)."""
+        found = (_oldest(heap) for heap in self._heaps.values())
+        return min((position for position in found if position is not None), default=None)
+
+
+def _oldest(heap: list[tuple[int, int, _Lane]]) -> int | None:
+    while heap and heap[0][1] != heap[0][2].stamp:
+        heappop(heap)
+    return heap[0][0] if heap else None
+
 
 def _pop_current(heap: list[tuple[int, int, _Lane]]) -> _Lane | None:
     while heap:
@@ -86,8 +98,8 @@ class Lanes:
         self._waiting: list[tuple[float, int, _Lane]] = []
         self._stamp = 0
         self._candidates = Candidates()
-        self._failing: list[tuple[int, Entry]] = []  # a heap, by position; it may hold some that have left
-        self._failing_count = 0
+        self._under_way: dict[str, Entry] = {}
+        self._tried, self._failing = Oldest(), Oldest()  # in vain: once or more, FAILING times or more
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -103,9 +115,19 @@ class Lanes:
 
     def failing(self) -> tuple[int, int | None]:
         """How many messages were tried FAILING times or more in vain, and the position of the oldest of them."""
-        while self._failing and self._failing[0][1].gone:
-            heappop(self._failing)
-        return self._failing_count, self._failing[0][0] if self._failing else None
+        return len(self._failing), self._failing.position()
+
+    def oldest_tried(self) -> int | None:
+        """The position of the oldest message that was tried in vain, None where none was."""
+        return self._tried.position()
+
+    def oldest_ready(self) -> int | None:
+        """The position of the oldest message that no retry keeps back: it waits for its turn, or is on its first attempt.
+        O(publishers).
+        """
+        first = min((e.position for e in self._under_way.values() if not e.attempts), default=None)
+        found = (first, self._urgent.oldest(), self._ordinary.oldest())
+        return min((position for position in found if position is not None), default=None)
 
     def add(self, entry: Entry, next_at: float | None = None) -> None:
         """Put a message at the end of its lane; a message that is already here stays where it is.
@@ -115,8 +137,8 @@ class Lanes:
         if entry.id in self._entries:
             return
         self._entries[entry.id] = entry
-        if entry.attempts >= FAILING:
-            self._note_failing(entry)
+        if entry.attempts:
+            self._note_attempts(entry)
         lane = self._lanes.get(entry.lane)
         if lane is None:
             lane = self._lanes[entry.lane] = _Lane(entry.lane)
@@ -139,9 +161,7 @@ class Lanes:
         ):
             room = min(bound, limit - len(claimed))
             while room > 0 and (found := turns.pop()) is not None:
-                found.under_way = True
-                self._offer(found)
-                claimed.append(found.queue[0])
+                claimed.append(self._take(found))
                 room -= 1
         return claimed
 
@@ -151,10 +171,14 @@ class Lanes:
         key = self._candidates.choose(new_first=new_first)
         if key is None:
             return None
-        lane = self._lanes[key]
+        return self._take(self._lanes[key])
+
+    def _take(self, lane: _Lane) -> Entry:
+        head = lane.queue[0]
         lane.under_way = True
+        self._under_way[head.id] = head
         self._offer(lane)
-        return lane.queue[0]
+        return head
 
     def _end_due_waits(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
@@ -176,9 +200,9 @@ class Lanes:
         entry = self._entries.get(message_id)
         if entry is None:
             return
-        entry.attempts += attempts
-        if attempts and entry.attempts == FAILING:
-            self._note_failing(entry)
+        self._under_way.pop(message_id, None)
+        if attempts:
+            self._note_attempts(entry, attempts)
         lane = self._lanes[entry.lane]
         if lane.queue[0] is entry:
             lane.under_way = False
@@ -200,7 +224,11 @@ class Lanes:
             return
         lane = self._lanes[entry.lane]
         entry.gone = True
-        self._failing_count -= entry.attempts >= FAILING
+        self._under_way.pop(message_id, None)
+        if entry.attempts:
+            self._tried.left()
+        if entry.attempts >= FAILING:
+            self._failing.left()
         lane.urgent -= entry.urgent
         if lane.queue[0] is entry:
             lane.under_way = False
@@ -211,9 +239,13 @@ class Lanes:
             del self._lanes[lane.key]
         self._offer(lane)
 
-    def _note_failing(self, entry: Entry) -> None:
-        heappush(self._failing, (entry.position, entry))
-        self._failing_count += 1
+    def _note_attempts(self, entry: Entry, more: int = 0) -> None:
+        before = entry.attempts if more else 0
+        entry.attempts += more
+        if before < 1 <= entry.attempts:
+            self._tried.join(entry)
+        if before < FAILING <= entry.attempts:
+            self._failing.join(entry)
 
     def _offer(self, lane: _Lane) -> None:
         # the one place that says where a lane stands: under way, waiting for a time, claimable, or gone

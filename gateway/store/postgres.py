@@ -37,6 +37,10 @@ LOOK_SECONDS = 5.0  # between two looks into an inbox for which somebody waits, 
 WAKE_MARGIN = 0.01  # seconds: the loop's timer must not ring before the caller's clock says so
 
 
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)
+
+
 class PostgresStore:
     """The `Store` of one replica; what each operation promises is said there. Made by `open_store`.
 
@@ -199,13 +203,19 @@ class PostgresStore:
 
     def oldest_due_age(self, now: float) -> float:
         """How long the oldest of them has waited, in seconds."""
-        oldest = self._engine.backlog.oldest
-        return 0.0 if oldest is None else max(0.0, now - oldest)
+        return _age(self._engine.backlog.oldest, now)
+
+    def oldest_ready_age(self, now: float) -> float:
+        """How long the oldest message has waited that no retry keeps back, in all replicas."""
+        return _age(self._engine.waits.ready_since, now)
+
+    def oldest_tried_age(self, now: float) -> float:
+        """How long the oldest message has waited that was tried in vain, in all replicas."""
+        return _age(self._engine.waits.tried_since, now)
 
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages failed again and again, and how long the oldest of them has waited, in all replicas."""
-        count, since = self._engine.failing
-        return count, 0.0 if since is None else max(0.0, now - since)
+        return self._engine.waits.failing, _age(self._engine.waits.failing_since, now)
 
     # dead letters
 
@@ -301,6 +311,14 @@ class PostgresStore:
         if isinstance(outcome, Arrived) and answer is not None:
             self._engine.arrived(outcome, answer.received_at)
         return bool(outcome)
+
+    async def oldest_unread(self, publisher_ids: Sequence[str]) -> dict[str, float]:
+        """When the oldest item came that a publisher has not acknowledged."""
+        return await self._engine.ask(postgres_reads.oldest_unread, publisher_ids)
+
+    async def wal_bytes(self) -> int | None:
+        """The size of the server's write-ahead log, None where its role may not see it."""
+        return await self._engine.ask(postgres_reads.wal_bytes)
 
     # what outlives a restart
 

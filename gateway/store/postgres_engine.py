@@ -45,7 +45,7 @@ class PostgresEngine:
             lambda sent: self.ask(postgres_reads.find_receipts, sent)
         )
         self.backlog = Backlog()
-        self.failing: tuple[int, float | None] = 0, None  # of all replicas, as last counted
+        self.waits = postgres_reads.Waits()  # of all replicas, as last counted
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
@@ -260,7 +260,7 @@ class PostgresEngine:
                     renew_at = loop.time() + self._lease / 3
                 if loop.time() >= count_at:
                     await self.backlog.count(partial(postgres_reads.waiting, listener))
-                    self.failing = await postgres_reads.failing(listener)
+                    self.waits = await postgres_reads.waits(listener)
                     count_at = loop.time() + STATISTICS_SECONDS
                 await self._calls.send(listener)
             except asyncio.CancelledError:

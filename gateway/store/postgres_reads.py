@@ -1,6 +1,7 @@
 """What asks the shared store: functions over a connection."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 
@@ -84,12 +85,26 @@ CROSS JOIN LATERAL (
 ORDER BY d.seq DESC LIMIT $1
 """
 # those that wait for their next attempt; the first ones to be due, so that an outage of a day does not make the count dear
-FAILING_MESSAGES = """
-SELECT count(*), min(m.received_at) FROM (
-    SELECT lane, position FROM lanes WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1000
+WAITS = """
+SELECT count(*) FILTER (WHERE m.attempts >= $1), min(m.received_at) FILTER (WHERE m.attempts >= $1),
+    min(m.received_at) FILTER (WHERE m.attempts > 0), least(
+        min(m.received_at) FILTER (WHERE m.attempts = 0 AND under_way), (
+            SELECT received_at FROM queue WHERE lane = (
+                SELECT lane FROM lanes WHERE lease IS NULL AND due_at IS NULL ORDER BY position LIMIT 1
+            ) ORDER BY position LIMIT 1
+        )
+    )
+FROM (
+    (SELECT lane, false AS under_way FROM lanes WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1000)
+    UNION ALL SELECT lane, true FROM lanes WHERE lease IS NOT NULL
 ) l
 CROSS JOIN LATERAL (SELECT seq FROM queue q WHERE q.lane = l.lane ORDER BY q.position LIMIT 1) h
-JOIN messages m ON m.seq = h.seq WHERE m.attempts >= $1
+JOIN messages m ON m.seq = h.seq
+"""
+OLDEST_UNREAD = """
+SELECT g.publisher_id, i.received_at FROM unnest($1::text[]) AS g (publisher_id) CROSS JOIN LATERAL (
+    SELECT received_at FROM inbox WHERE publisher_id = g.publisher_id AND acknowledged_at IS NULL ORDER BY seq LIMIT 1
+) i
 """
 USAGE = """
 SELECT publisher_id, quota, count(*) FILTER (WHERE received_at >= $1), count(*) FILTER (WHERE received_at >= $2), count(*)
@@ -246,8 +261,32 @@ async def waiting(connection: Connection) -> tuple[int, float | None]:
     return row[0], row[1]
 
 
-async def failing(connection: Connection) -> tuple[int, float | None]:
-    """How many messages failed again and again and wait for their next attempt, and when the oldest of them came."""
-    row = await connection.fetchrow(FAILING_MESSAGES, FAILING)
+class Waits(NamedTuple):
+    """How many messages failed again and again, and when the oldest came of these, of those tried in vain, and of those that
+    no retry keeps back.
+    """
+
+    failing: int = 0
+    failing_since: float | None = None
+    tried_since: float | None = None
+    ready_since: float | None = None
+
+
+async def waits(connection: Connection) -> Waits:
+    """What waits, and since when. Of lanes that wait for a retry, the thousand that are due first are looked at."""
+    row = await connection.fetchrow(WAITS, FAILING)
     assert row is not None
-    return row[0], row[1]
+    return Waits(*row)
+
+
+async def oldest_unread(connection: Connection, publisher_ids: Sequence[str]) -> dict[str, float]:
+    """When the oldest item came that each publisher has not acknowledged."""
+    return {row[0]: row[1] for row in await connection.fetch(OLDEST_UNREAD, list(publisher_ids))}
+
+
+async def wal_bytes(connection: Connection) -> int | None:
+    """The size of the write-ahead log. Only members of pg_monitor may see it."""
+    if not await connection.fetchval("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')"):
+        return None
+    size: int = await connection.fetchval("SELECT coalesce(sum(size), 0)::bigint FROM pg_ls_waldir()")
+    return size

@@ -242,3 +242,10 @@ def revoked(connection: sqlite3.Connection, since: float) -> list[tuple[str, flo
     return connection.execute(
         "SELECT jti, expires_at FROM revoked WHERE revoked_at >= ?", (since,)
     ).fetchall()
+
+
+def oldest_unread(connection: sqlite3.Connection, publisher_ids: Sequence[str]) -> dict[str, float]:
+    """When the oldest item came that each publisher has not acknowledged."""
+    statement = "SELECT received_at FROM inbox WHERE publisher_id = ? AND acknowledged_at IS NULL ORDER BY seq LIMIT 1"
+    found = {name: connection.execute(statement, (name,)).fetchone() for name in publisher_ids}
+    return {name: row[0] for name, row in found.items() if row is not None}

@@ -198,8 +198,15 @@ class SqliteStore:
 
     def oldest_due_age(self, now: float) -> float:
         """How long the oldest of them has waited, in seconds."""
-        position = self._engine.oldest
-        return 0.0 if position is None else max(0.0, now - position / 1e6)
+        return self._engine.oldest_age(now)
+
+    def oldest_ready_age(self, now: float) -> float:
+        """How long the oldest message has waited that no retry keeps back."""
+        return self._engine.oldest_ready_age(now)
+
+    def oldest_tried_age(self, now: float) -> float:
+        """How long the oldest message has waited that was tried in vain."""
+        return self._engine.oldest_tried_age(now)
 
     def failing(self, now: float) -> tuple[int, float]:
         """How many messages failed again and again, and how long the oldest of them has waited."""
@@ -300,6 +307,14 @@ class SqliteStore:
             settle,
         )
         return bool(outcome)
+
+    async def oldest_unread(self, publisher_ids: Sequence[str]) -> dict[str, float]:
+        """When the oldest item came that a publisher has not acknowledged."""
+        return await self._engine.read(reads.oldest_unread, publisher_ids)
+
+    async def wal_bytes(self) -> int | None:
+        """The size of the write-ahead log."""
+        return self._engine.wal_bytes()
 
     # what outlives a restart
 

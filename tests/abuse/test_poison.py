@@ -18,6 +18,7 @@ from gateway.forwarder import Forwarder
 from gateway.model import Status
 from gateway.observability import CORE_CIRCUIT, METRICS
 from gateway.registry import Registry, RegistryHolder
+from gateway.report import tell_of_waits
 from gateway.store import FAILING, Store
 from gateway.store.attempts import LISTED
 from tests.house import Clock, case, house
@@ -219,7 +220,9 @@ async def test_a_message_that_fails_again_and_again_is_counted_and_named(
     core = PoisonedCore()
     async with opened(tmp_path, now=time.time()) as store, forwarding(store, core):
         poisoned = await send(store, 1, POISON, urgent=False)
-        await until(lambda: figure("gateway_failing_messages") == 1)
+        await until(lambda: store.failing(time.time())[0] == 1)
+        tell_of_waits(store, time.time())
+        assert figure("gateway_failing_messages") == 1
         assert core.attempts[True] >= FAILING
         assert figure("gateway_failing_message_seconds") > 0
         assert store.failing(time.time() + 1_000)[1] > 1_000 - 1
