@@ -333,6 +333,14 @@ def test_another_case_gives_nothing() -> None:
     assert "no-context" in there.lost[0]["reason"] and "patient" not in there.message.body
 
 
+def test_an_exercise_says_nothing_of_an_actual_case() -> None:
+    own = said("RS-EDA", RICH_HEALTH)
+    exercise = edxl.message({**own.document, "distributionStatus": "Exercise"}, "v3")
+    answer = said("RC-EDA", crossed(own).message.body | {"freetext": ["x"]}, 2)
+    assert "patient" in crossed(answer, own).message.body
+    assert "patient" not in crossed(answer, exercise).message.body
+
+
 def changes(body: JsonObject, other: JsonObject) -> Iterator[tuple[Any, ...]]:
     """Leaves of a body that stand in no list, with what another body says there."""
     for place, value in placed(body):
