@@ -221,6 +221,10 @@ def test_every_receipt_that_left_a_killed_process_is_in_the_database(tmp_path: P
             found = [await store.get("north", receipt_id) for receipt_id in receipts if len(receipt_id) == 32]
             assert None not in found
             assert store.backlog() >= len(found)
+            for receipt in (one[0] for one in found if one is not None):
+                asked = receipt.sender, receipt.case_id, 0.0, 10
+                (said,) = await store.case_history("north", *asked)
+                assert said.distribution_id == receipt.distribution_id
 
     asyncio.run(look())
 

@@ -280,7 +280,8 @@ class Store(Protocol):
         RS-SR, RC-EDA, RC-RI).
 
         Up to `limit`, up to the one with which the contents reach HISTORY_BYTES, and of the newest HISTORY_SCAN sent and
-        delivered each. Left out is what was rejected, expired or became a dead letter, and what was erased.
+        delivered each. Where they are fewer than `limit`, and their contents shorter than HISTORY_BYTES together, no older one
+        was left out for want of room. Left out is what was rejected, expired or became a dead letter, and what was erased.
         """
 
     async def recipients(
