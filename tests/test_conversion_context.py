@@ -464,3 +464,12 @@ def test_two_samus_with_the_same_case_get_each_its_own_parts() -> None:
     for number, samu in enumerate(texts, 3):
         made = crossed(said("RC-EDA", answer, number, to=samu), own[samu]).message
         assert [text for text in texts.values() if text in repr(made.document)] == [texts[samu]]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_viewer_of_an_older_version_gets_its_parts_back_too(version: str) -> None:
+    own = convert(said("RS-EDA", RICH_HEALTH), version).message
+    there = convert(own, "v3", "RC-EDA").message
+    seen = Context([convert(own, "v3").message])
+    back = convert(said("RC-EDA", there.body, 2), version, "RS-EDA", seen).message
+    assert back.body == own.body
