@@ -333,6 +333,14 @@ def test_another_case_gives_nothing() -> None:
     assert "no-context" in there.lost[0]["reason"] and "patient" not in there.message.body
 
 
+def test_an_exercise_says_nothing_of_an_actual_case() -> None:
+    own = said("RS-EDA", RICH_HEALTH)
+    exercise = edxl.message({**own.document, "distributionStatus": "Exercise"}, "v3")
+    answer = said("RC-EDA", crossed(own).message.body | {"freetext": ["x"]}, 2)
+    assert "patient" in crossed(answer, own).message.body
+    assert "patient" not in crossed(answer, exercise).message.body
+
+
 def changes(body: JsonObject, other: JsonObject) -> Iterator[tuple[Any, ...]]:
     """Leaves of a body that stand in no list, with what another body says there."""
     for place, value in placed(body):
@@ -456,3 +464,12 @@ def test_two_samus_with_the_same_case_get_each_its_own_parts() -> None:
     for number, samu in enumerate(texts, 3):
         made = crossed(said("RC-EDA", answer, number, to=samu), own[samu]).message
         assert [text for text in texts.values() if text in repr(made.document)] == [texts[samu]]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_viewer_of_an_older_version_gets_its_parts_back_too(version: str) -> None:
+    own = convert(said("RS-EDA", RICH_HEALTH), version).message
+    there = convert(own, "v3", "RC-EDA").message
+    seen = Context([convert(own, "v3").message])
+    back = convert(said("RC-EDA", there.body, 2), version, "RS-EDA", seen).message
+    assert back.body == own.body

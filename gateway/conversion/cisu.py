@@ -38,7 +38,7 @@ def exchanged(message: Message, message_type: str, context: Context = NOTHING) -
     Untranslatable, both with the path.
     """
     case = message.body.get("caseId", "")  # types that are not translated may have none
-    known = context.of(case)
+    known = context.of(message)
     about = About(case, message.envelope.sender_id, message.envelope.address)
     plain: JsonObject = {}
     lost: tuple[Loss, ...] = ()

@@ -33,16 +33,21 @@ class Context:
     seen: Sequence[Message] = ()
     stated: Sequence[Message] = ()
 
-    def of(self, case_id: str) -> "Context":
-        """The part about one case."""
-        return Context(_about(self.seen, case_id), _about(self.stated, case_id))
+    def of(self, message: Message) -> "Context":
+        """The part about a message's case; an exercise says nothing of an actual one, nor the other way."""
+        return Context(_about(self.seen, message), _about(self.stated, message))
 
 
 NOTHING = Context()
 
 
-def _about(messages: Sequence[Message], case_id: str) -> tuple[Message, ...]:
-    return tuple(one for one in messages if one.body.get("caseId") == case_id)
+def _about(messages: Sequence[Message], message: Message) -> tuple[Message, ...]:
+    case, status = message.body.get("caseId"), message.envelope.distribution_status
+    return tuple(
+        one
+        for one in messages
+        if one.body.get("caseId") == case and one.envelope.distribution_status == status
+    )
 
 
 def known_case(seen: Sequence[Message], message_type: str) -> JsonObject | None:
@@ -95,9 +100,10 @@ def _over(before: Any, now: Any) -> Any:
 def _joined(before: Iterable[JsonObject], now: Iterable[JsonObject], key: Key) -> list[JsonObject]:
     """The items by their ids: one that is there already gets what the new one says."""
     made = list(before)
+    places = {key(one): index for index, one in reversed([*enumerate(made)])}
     for item in now:
-        index = next((n for n, one in enumerate(made) if key(one) == key(item)), None)
-        if index is None:
+        index = places.setdefault(key(item), len(made))
+        if index == len(made):
             made.append(item)
         else:
             made[index] = _over(made[index], item)
@@ -114,32 +120,51 @@ def known_resources(seen: Sequence[Message], message_type: str) -> dict[str, lis
     for one in seen:
         if one.message_type == message_type:
             found.setdefault(one.envelope.sender_id, one.body["resource"])
-    complete = newest_state if message_type == "RC-RI" else _with_states
-    return {sender: [complete(one, seen) for one in resources] for sender, resources in found.items()}
+    complete = NewestStates(seen).put if message_type == "RC-RI" else _States(seen).put
+    return {sender: [complete(one) for one in resources] for sender, resources in found.items()}
 
 
-def _with_states(resource: JsonObject, seen: Iterable[Message]) -> JsonObject:
-    """A resource of an RS-RI with the states that status messages say of it besides its own."""
-    states, told = resource.get("state", []), _told(resource, seen)
-    new = [state for n, state in enumerate(told) if state not in states and state not in told[:n]]
-    return {**resource, "state": [*states, *reversed(new)]} if new else resource
+class _States:
+    """What status messages (RS-SR) say of resources, for the list of states of an RS-RI."""
+
+    def __init__(self, seen: Iterable[Message]) -> None:
+        self._told: dict[str, list[JsonObject]] = {}
+        for one in seen:
+            if one.message_type == "RS-SR":
+                self._told.setdefault(one.body["resourceId"], []).append(one.body["state"])
+
+    def put(self, resource: JsonObject) -> JsonObject:
+        """The resource with the states that were said of it besides its own, the newest message last."""
+        states = list(resource.get("state", []))
+        for state in reversed(self._told.get(resource["resourceId"], [])):
+            states += [state] if state not in states else []
+        return {**resource, "state": states} if states != resource.get("state", []) else resource
 
 
-def _told(resource: JsonObject, seen: Iterable[Message]) -> list[JsonObject]:
-    statuses = (one.body for one in seen if one.message_type == "RS-SR")
-    return [one["state"] for one in statuses if one["resourceId"] == resource["resourceId"]]
+class NewestStates:
+    """The newest state that anyone stated of each resource, in RC-RI and RS-SR, by the state's own date."""
 
+    def __init__(self, seen: Iterable[Message]) -> None:
+        self._newest: dict[str, JsonObject] = {}
+        for one in seen:
+            if one.message_type == "RC-RI":
+                for resource in one.body["resource"]:
+                    if not is_given(resource):
+                        self._take(resource["resourceId"], resource["state"])
+            elif one.message_type == "RS-SR":
+                self._take(one.body["resourceId"], one.body["state"])
 
-def newest_state(resource: JsonObject, seen: Sequence[Message]) -> JsonObject:
-    """A resource of an RC-RI with the newest state that anyone stated of it, by the state's own date."""
-    listed = [other for one in seen if one.message_type == "RC-RI" for other in one.body["resource"]]
-    same = [one for one in listed if one["resourceId"] == resource["resourceId"]]
-    told = [*(one["state"] for one in same if not is_given(one)), *_told(resource, seen)]
-    if not told:
-        return resource
-    newest = max(told, key=instant)
-    is_newer = is_given(resource) or instant(newest) > instant(resource["state"])
-    return {**resource, "state": newest} if is_newer else resource
+    def _take(self, resource_id: str, state: JsonObject) -> None:
+        known = self._newest.get(resource_id)
+        if known is None or instant(state) > instant(known):
+            self._newest[resource_id] = state
+
+    def put(self, resource: JsonObject) -> JsonObject:
+        """The resource of an RC-RI with the newest state."""
+        state = self._newest.get(resource["resourceId"])
+        if state is None or not (is_given(resource) or instant(state) > instant(resource["state"])):
+            return resource
+        return {**resource, "state": state}
 
 
 def is_given(resource: JsonObject) -> bool:

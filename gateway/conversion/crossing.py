@@ -104,7 +104,10 @@ def _unsaid(source: JsonObject, left: Iterable[Place], here: Side, said: list[Pl
         for rule in rules(here.message_type).filling
         if rule.verb == "copy"
     ]
-    lost = [place for place in left if not any(place[: len(part)] == part for part in said)]
+    parts = {*said}
+    lost = {
+        place: None for place in left if parts.isdisjoint(place[:depth] for depth in range(len(place) + 1))
+    }
     for place in lost:
         origins = [(*path, *place[len(copy) :]) for copy, path in copies if place[: len(copy)] == copy]
         if not any(at(source, origin) == at(source, place) and origin not in lost for origin in origins):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import orjson
+
 from gateway.conversion import code_map
 from gateway.conversion.places import ABSENT, at
 from gateway.conversion.rules import rules
@@ -20,7 +22,6 @@ HEALTH = "RS-EDA"
 COLLECTED = frozenset({"patient", "medicalNote", "decision", "state"})  # nothing of these is ever taken away
 TEXTS = frozenset({"notes", "freetext", "customMap"})  # lists to which the conversion itself adds
 PLACE = ("name", "externalLocationId", "detailedAddress", "city", "geometry")  # what says where a location is
-IDS = ("patientId", "medicalNoteId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,9 @@ def _has_moved(views: Views) -> bool:
     """Whether a location is another one: one of its parts, or a line that the conversion wrote of them, is not as expected."""
     if any(at(views.said, (name,)) != at(views.expected, (name,)) for name in PLACE):
         return True
-    known, echo, new = (_text_lines(at(one, ("freetext",))) for one in (views.known, views.echo, views.new))
-    return any(line not in new for line in echo if line not in known)
+    parts = (views.known, views.echo, views.new)
+    known, echo, new = (frozenset(_text_lines(at(one, ("freetext",)))) for one in parts)
+    return not echo - known <= new
 
 
 def _text_lines(text: Any) -> list[str]:
@@ -149,39 +151,54 @@ def _text_lines(text: Any) -> list[str]:
 
 def _lines(views: Views) -> Any:
     """A text that has changed, without the lines that the conversion wrote of what the viewer has as fields."""
-    known, echo = _text_lines(views.known), _text_lines(views.echo)
-    kept = [line for line in _text_lines(views.new) if line not in echo or line in known]
+    written = frozenset(_text_lines(views.echo)) - frozenset(_text_lines(views.known))
+    kept = [line for line in _text_lines(views.new) if line not in written]
     return "\n".join(kept) if kept else ABSENT
 
 
 def _list(views: Views, place: Place, record: _Record, kind: str) -> Any:
     known, echo, new = (one if isinstance(one, list) else [] for one in (views.known, views.echo, views.new))
+    before, written = _by_key(known), _by_key(echo)
     if place[-1] in COLLECTED:
-        made = [*known, *(item for item in new if item not in echo and not _has(known, item))]
+        notes = {one.get("medicalNoteId") for one in known} - {None}
+        there_already = {*before, *written}
+        further = (one for one in new if one.get("medicalNoteId") not in notes)
+        made = [*known, *(one for one in further if _key(one) not in there_already)]
     elif place[-1] == "riskThreat":
         made = _risks(known, views.said if isinstance(views.said, list) else [], to_health=kind == HEALTH)
     else:
-        made = [item for item in new if item not in echo or item in known]
+        made = [one for one in new if (key := _key(one)) not in written or key in before]
+    there = _by_key(made)
     for index, item in enumerate(new):
-        record.moved[(*place, index)] = (*place, made.index(item)) if item in made else ()
+        record.moved[(*place, index)] = (*place, there[key]) if (key := _key(item)) in there else ()
     return made if made or (isinstance(views.new, list) and not new) else ABSENT
 
 
-def _has(items: Iterable[JsonObject], item: JsonObject) -> bool:
-    same = [name for name in IDS if name in item]
-    return any(one == item or any(one.get(name) == item[name] for name in same[-1:]) for one in items)
+def _key(item: Any) -> bytes:
+    """The same for equal items: lists may be long, so they are not searched item by item."""
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+def _by_key(items: Iterable[Any]) -> dict[bytes, int]:
+    """The first index of each item."""
+    found: dict[bytes, int] = {}
+    for index, item in enumerate(items):
+        found.setdefault(_key(item), index)
+    return found
 
 
 def _risks(known: list[Any], said: list[Any], *, to_health: bool) -> list[Any]:
     """Each code that the other side says: as the viewer knows it, if it comes of that, else by the code map; and the viewer's
     codes that the other side's list does not have.
     """
-    expected = [_crossed(one, to_health=not to_health) for one in known]
+    own: dict[bytes, list[Any]] = {}  # what the other side says -> what the viewer knows, b"" nothing
+    for one in known:
+        there = _crossed(one, to_health=not to_health)
+        own.setdefault(_key(there[0]) if there else b"", []).append(one)
     made: list[Any] = []
     for item in said:
-        back = [one for one, there in zip(known, expected, strict=True) if there == [item]]
-        made += [one for one in back if one not in made] if back else _crossed(item, to_health=to_health)
-    return made + [one for one, there in zip(known, expected, strict=True) if not there and one not in made]
+        made += own.pop(_key(item), []) or _crossed(item, to_health=to_health)
+    return made + own.pop(b"", [])
 
 
 def _crossed(item: Any, *, to_health: bool) -> list[Any]:

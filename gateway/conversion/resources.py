@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.conversion.cases import still_lost, views_of
-from gateway.conversion.context import Context, known_resources, newest_state
+from gateway.conversion.context import Context, NewestStates, known_resources
 from gateway.conversion.crossing import UNKNOWN_VEHICLE, Crossed, cross
 from gateway.conversion.giving_back import given_back
 from gateway.conversion.moving import Loss
@@ -43,21 +43,23 @@ def resources_for(message: Message, message_type: str, about: About, context: Co
         raise NotApplicable(
             NO_RESOURCE, f"content[0].jsonContent.embeddedJsonContent.message.{message.root_key}.resource"
         )
-    lost = [Loss(("resource", n), (), UNKNOWN_VEHICLE) for n in range(len(said)) if n not in kept]
+    lost = [Loss(("resource", n), (), UNKNOWN_VEHICLE) for n in sorted({*range(len(said))} - {*kept})]
     known = known_resources(context.seen, message_type)
     plain = [crossed[index].body for index in kept]
     made: list[JsonObject] = []
     if (same := _same(known, said, here, there, about)) is not None:
         made, sources = same
     else:
+        every = (one for resources in reversed(known.values()) for one in reversed(resources))
+        own = {one["resourceId"]: one for one in every}  # the newest statement of each, whoever made it
         for number, index in enumerate(kept):
-            resource, losses = _resource(said[index], crossed[index], known, here, there, about)
+            resource, losses = _resource(said[index], crossed[index], own, here, there, about)
             made.append(resource)
             lost += _below(losses, index, number)
         unsaid = _unsaid(known.get(about.recipient, []), said, here, there, about)
         made, sources = [*made, *unsaid], [*kept, *(-1 for _ in unsaid)]
     if message_type == "RC-RI":
-        newest = [newest_state(one, context.seen) for one in made]
+        newest = [*map(NewestStates(context.seen).put, made)]
         lost += _older(message, made, newest, sources)
         made = newest
     return Resources(made, plain, tuple(lost), tuple(sources))
@@ -89,14 +91,13 @@ def _same(
 
 
 def _resource(
-    said: JsonObject, crossed: Crossed, known: _Known, here: Side, there: Side, about: About
+    said: JsonObject, crossed: Crossed, own: dict[str, JsonObject], here: Side, there: Side, about: About
 ) -> tuple[JsonObject, tuple[Loss, ...]]:
-    """One resource with what the viewer knows of it, whoever stated that."""
-    every = (one for resources in known.values() for one in resources)
-    own = next((one for one in every if one["resourceId"] == said["resourceId"]), None)
-    if own is None:
+    """One resource with what the viewer knows of it."""
+    known = own.get(said["resourceId"])
+    if known is None:
         return crossed.body, crossed.lost
-    views = views_of(own, said, crossed, here, there, about)
+    views = views_of(known, said, crossed, here, there, about)
     result = given_back(views, there.message_type)
     return result.body, still_lost(crossed, views, result)
 

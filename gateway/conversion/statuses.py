@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.conversion.context import is_given, known_resources, newest_state
+from gateway.conversion.context import NewestStates, is_given, known_resources
 from gateway.conversion.sides import instant
 from gateway.errors import NotApplicable
 from gateway.model import JsonObject, Message
@@ -23,11 +23,12 @@ def resources_of(status: Message, seen: Sequence[Message]) -> JsonObject:
     known = [resource for resource in stated if resource["resourceId"] == resource_id]
     if not known:
         raise NotApplicable(STATUS_ALONE, "content[0]")
-    if any(_is_as_new(newest_state(resource, seen), state) for resource in known):
+    newest = NewestStates(seen)
+    if any(_is_as_new(newest.put(resource), state) for resource in known):
         raise NotApplicable(OLD_STATUS, "content[0]")
     resources = list(known_resources(seen, "RC-RI").get(status.envelope.sender_id, ()))
     if not any(one["resourceId"] == resource_id for one in resources):
-        resources.append(newest_state(known[0], seen))
+        resources.append(newest.put(known[0]))
     made = [{**one, "state": state} if one["resourceId"] == resource_id else one for one in resources]
     return {"caseId": case, "resource": made}
 
