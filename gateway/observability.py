@@ -178,7 +178,6 @@ BOUNDED: dict[Counter, tuple[str, ...]] = {
 for _counter, _values in BOUNDED.items():
     for _value in _values:
         _counter.labels(_value)
-TOKEN_RESULTS = ("refused", "blocked")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 request_id: ContextVar[str] = ContextVar("request_id", default="")

@@ -55,8 +55,8 @@ async def deep(runtime: Runtime, _request: Request) -> Response:
 
 
 async def metrics(_runtime: Runtime, _request: Request) -> Response:
-    """`GET /metrics`: Prometheus text."""
-    return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
+    """`GET /metrics`: Prometheus text. With a thousand publishers it is made of some thousand lines: not in the event loop."""
+    return Response(await to_thread(generate_latest, METRICS), media_type=CONTENT_TYPE_LATEST)
 
 
 async def webhook_keys(runtime: Runtime, _request: Request) -> Response:

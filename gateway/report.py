@@ -4,12 +4,13 @@ Everything here is looked at now and then, beside the work: nothing of it costs 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
+from prometheus_client import Gauge
 
 from gateway.errors import GatewayError
 from gateway.model import Publisher
@@ -28,7 +29,6 @@ from gateway.observability import (
     STORE,
     STORE_WAL,
     TOKEN_FAILURES,
-    TOKEN_RESULTS,
     WORKER_FAILURES,
     log,
 )
@@ -40,6 +40,7 @@ from gateway.store import Store, is_shared
 LOOK_SECONDS = 1.0
 SEARCH_SECONDS = 60.0  # between two looks at what the database has to be asked for, or changes by the day
 DAY = 86_400.0
+AT_A_TIME = 25  # figures of publishers that are set before others have their turn
 
 
 async def report(runtime: Runtime, every: float = LOOK_SECONDS, search: float = SEARCH_SECONDS) -> None:
@@ -68,6 +69,8 @@ class Reporter:
         self._registry: Registry | None = None
         self._read_at = 0.0
         self._search_at = float("-inf")  # by the loop's clock, which nobody sets
+        self._inboxes, self._ends = Figures(INBOX_UNREAD), Figures(CERTIFICATION_DAYS)
+        self._key_ends, self._own_key_ends = Figures(PUBLISHER_KEY_DAYS), Figures(KEY_DAYS)
         STORE.labels(self._kind).set(1)
 
     async def look(self) -> None:
@@ -78,20 +81,25 @@ class Reporter:
         if registry is not self._registry:
             self._registry, self._read_at = registry, now
             self._search_at = float("-inf")
-            begin_counts((*(p.client_id for p in registry.publishers), self._runtime.settings.core_client_id))
+            core = self._runtime.settings.core_client_id
+            await begin_counts(("", core, *(publisher.client_id for publisher in registry.publishers)))
         REGISTRY_AGE.set(now - self._read_at)
         loop = asyncio.get_running_loop()
         if loop.time() >= self._search_at:
             self._search_at = loop.time() + self._search
-            tell_of_ends(registry.publishers, self._keys, now)
+            await self._tell_of_ends(registry.publishers, now)
             await self._tell_of_store(registry.publishers, now)
+
+    async def _tell_of_ends(self, publishers: Iterable[Publisher], now: float) -> None:
+        certified = {p.id: p.certification.valid_until for p in publishers if p.certification is not None}
+        await self._ends.show(days(certified, now))
+        await self._own_key_ends.show(days({name: end_of(keys) for name, keys in self._keys.items()}, now))
+        await self._key_ends.show(days({p.id: end_of(p.jwks) for p in publishers}, now))
 
     async def _tell_of_store(self, publishers: Iterable[Publisher], now: float) -> None:
         active = [publisher.id for publisher in publishers if publisher.status == "active"]
         unread = await self._runtime.store.oldest_unread(active)
-        INBOX_UNREAD.clear()
-        for name in active:
-            INBOX_UNREAD.labels(name).set(max(0.0, now - unread.get(name, now)))
+        await self._inboxes.show({name: max(0.0, now - unread.get(name, now)) for name in active})
         size = await self._runtime.store.wal_bytes()
         if size is not None:
             STORE_WAL.labels(self._kind).set(size)
@@ -108,25 +116,35 @@ def tell_of_waits(store: Store, now: float) -> None:
     FAILING_SECONDS.set(age)
 
 
-def begin_counts(client_ids: Iterable[str]) -> None:
-    """Let each client's refused logins, and those of nobody's ids, be there as 0 before the first one."""
-    for client_id in ("", *client_ids):
-        for result in TOKEN_RESULTS:
-            TOKEN_FAILURES.labels(client_id, result)
+class Figures:
+    """A gauge by name. Names that are there no more are taken out of it."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._shown: set[str] = set()
+
+    async def show(self, figures: Mapping[str, float]) -> None:
+        """Set these figures, few at a time: there may be a thousand publishers."""
+        for number, (name, figure) in enumerate(figures.items()):
+            self._gauge.labels(name).set(figure)
+            if number % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
+        for name in self._shown - figures.keys():
+            self._gauge.remove(name)
+        self._shown = set(figures)
 
 
-def tell_of_ends(publishers: Iterable[Publisher], keys: dict[str, Any], now: float) -> None:
-    """In how many days certifications and keys end. `keys` are documents of keys, by what they are for."""
-    for gauge in (CERTIFICATION_DAYS, KEY_DAYS, PUBLISHER_KEY_DAYS):
-        gauge.clear()
-    for name, document in keys.items():
-        if (end := end_of(document)) is not None:
-            KEY_DAYS.labels(name).set((end - now) / DAY)
-    for publisher in publishers:
-        if publisher.certification is not None:
-            CERTIFICATION_DAYS.labels(publisher.id).set((publisher.certification.valid_until - now) / DAY)
-        if (end := end_of(publisher.jwks)) is not None:
-            PUBLISHER_KEY_DAYS.labels(publisher.id).set((end - now) / DAY)
+async def begin_counts(client_ids: Iterable[str]) -> None:
+    """Let each client's refused logins be there as 0 before the first one."""
+    for number, client_id in enumerate(client_ids):
+        TOKEN_FAILURES.labels(client_id, "refused")
+        if number % AT_A_TIME == AT_A_TIME - 1:
+            await asyncio.sleep(0)
+
+
+def days(ends: Mapping[str, float | None], now: float) -> dict[str, float]:
+    """In how many days each of them ends; what has no end is left out."""
+    return {name: (end - now) / DAY for name, end in ends.items() if end is not None}
 
 
 def keys_of(settings: Settings) -> dict[str, Any]:

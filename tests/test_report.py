@@ -24,7 +24,7 @@ from tests.house import NOW as HOUSE_NOW
 from tests.house import PUBLISHERS, case, house, publisher
 from tests.patience import until
 from tests.postgres_server import PostgresServer
-from tests.store_samples import NOW, claimed, delivery, submission
+from tests.store_samples import NOW, claimed, delivery, opened, submission
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,6 +61,14 @@ async def test_the_age_of_what_could_go_and_of_what_was_tried_in_vain(store: Sto
     for receipt in again:
         await store.mark_forwarded(receipt, NOW + 61)
     assert await ages(store, NOW + 99) == pytest.approx((98.0, 0.0))
+
+
+async def test_what_a_database_does_not_tell_counts_as_old(postgres: PostgresServer) -> None:
+    async with opened(postgres.fresh()) as store:
+        assert isinstance(store, PostgresStore)
+        assert store.oldest_ready_age(NOW) == 0.0
+        store._engine.counted_at -= 90
+        assert store.oldest_ready_age(NOW) >= 90
 
 
 async def test_a_first_attempt_that_hangs_for_20_minutes_is_told_of(tmp_path: Path) -> None:

@@ -222,7 +222,8 @@ class Store(Protocol):
 
     def oldest_ready_age(self, now: float) -> float:
         """How long the oldest message has waited that no retry keeps back, in seconds; 0 where there is none. It is the first of
-        its lane, and waits for its turn or is on its first attempt. A shared store looks every few seconds.
+        its lane, and waits for its turn or is on its first attempt. A shared store looks every few seconds; where it has not been
+        able to, the time since then.
         """
 
     def oldest_tried_age(self, now: float) -> float:

@@ -34,6 +34,7 @@ from gateway.store.postgres_writes import Ended
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
 PORTION = 500  # contents erased in one transaction
 LOOK_SECONDS = 5.0  # between two looks into an inbox for which somebody waits, should a wake-up call be lost
+UNKNOWN_SECONDS = 30.0  # without a count, after which what waits is held to be as old as the last one
 WAKE_MARGIN = 0.01  # seconds: the loop's timer must not ring before the caller's clock says so
 
 
@@ -206,8 +207,11 @@ class PostgresStore:
         return _age(self._engine.backlog.oldest, now)
 
     def oldest_ready_age(self, now: float) -> float:
-        """How long the oldest message has waited that no retry keeps back, in all replicas."""
-        return _age(self._engine.waits.ready_since, now)
+        """How long the oldest message has waited that no retry keeps back, in all replicas. Where the database has not told for
+        a while, as long as that at least.
+        """
+        unknown = asyncio.get_running_loop().time() - self._engine.counted_at
+        return max(_age(self._engine.waits.ready_since, now), unknown if unknown > UNKNOWN_SECONDS else 0.0)
 
     def oldest_tried_age(self, now: float) -> float:
         """How long the oldest message has waited that was tried in vain, in all replicas."""

@@ -46,6 +46,7 @@ class PostgresEngine:
         )
         self.backlog = Backlog()
         self.waits = postgres_reads.Waits()  # of all replicas, as last counted
+        self.counted_at = asyncio.get_running_loop().time()
         self._lease = lease
         self._held: dict[str, tuple[Held, float]] = {}  # and since when, by the loop's clock
         self._turns = Turns()
@@ -261,6 +262,7 @@ class PostgresEngine:
                 if loop.time() >= count_at:
                     await self.backlog.count(partial(postgres_reads.waiting, listener))
                     self.waits = await postgres_reads.waits(listener)
+                    self.counted_at = loop.time()
                     count_at = loop.time() + STATISTICS_SECONDS
                 await self._calls.send(listener)
             except asyncio.CancelledError:
