@@ -195,11 +195,24 @@ def to_deliveries(
     Hub 600) where it cannot be said so. The later ones refer to the first, which alone is answered.
     """
     if not validation.is_valid(message):
-        raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
+        raise Refused(*broken(message))
     made = converted(publisher, message, before)
     first = to_delivery(publisher, made.message, made.lost, now)
     further = (to_delivery(publisher, one, (), now) for one in made.further)
     return [first, *(replace(one, refers_to=first.distribution_id) for one in further)]
+
+
+def broken(message: Message) -> list[Issue]:
+    """What breaks the schema of the message that a Bundle says: the places in the message and what is expected, no values."""
+    found = validation.find_few(message)
+    told = "The message that the Bundle says breaks its own schema"
+    issues = []
+    for issue in found.issues if found else ():
+        _, _, expected = issue.diagnostics.rpartition("; expected ")
+        text = f"{told} at {issue.path}: expected {expected}"
+        if issue.severity == "error":
+            issues.append(Issue(ErrorKind.SCHEMA, text, issue.path))
+    return issues or [Issue(ErrorKind.SCHEMA, f"{told}.")]
 
 
 def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, ...], now: float) -> Delivery:

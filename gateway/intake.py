@@ -45,18 +45,24 @@ def from_bundle(body: bytes) -> Message:
 
 
 def _from_bundle(bundle: JsonObject) -> Message:
-    problems = translation.canonical_issues(bundle)
-    if problems:
-        raise Refused(*(_not_canonical(problem) for problem in problems))
+    """As it is where it is canonical; else without what an honest FHIR server adds, which changes no message."""
+    if translation.canonical_issues(bundle):
+        bundle = translation.without_additions(bundle)
+        problems = translation.faults_of(bundle)
+        if problems:
+            raise Refused(*(_not_canonical(fault.path, fault.expected) for fault in problems))
     try:
         return edxl.message(translation.from_fhir(bundle), translation.describe(bundle).model_version)
     except Untranslatable as error:
+        if error.expected:
+            raise Refused(_not_canonical(error.path, error.expected)) from None
         raise Refused(Issue(ErrorKind.SCHEMA, error.reason, error.path)) from None
 
 
-def _not_canonical(path: str) -> Issue:
+def _not_canonical(path: str, expected: str) -> Issue:
     where = f"at {path}" if path else "as a whole"
-    told = f"The Bundle is not the canonical one {where}. Compare it with what $translate?to=fhir makes of the message."
+    wanted = f": expected {expected}" if expected else ""
+    told = f"The Bundle is not the canonical one {where}{wanted}. Compare it with what $translate?to=fhir makes of the message."
     return Issue(
         ErrorKind.SCHEMA, told, path, "/" + path.replace(".", "/").replace("[", "/").replace("]", "")
     )
