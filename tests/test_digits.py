@@ -20,9 +20,9 @@ GEOMETRY = {
 LONGITUDES = st.decimals(-180, 180, places=25, allow_nan=False)
 
 
-def body_with(longitude: str, **more: object) -> bytes:
+def body_with(longitude: str) -> bytes:
     """A message whose longitude is written so."""
-    written = orjson.dumps(case(1, location={"geometry": GEOMETRY}, **more))
+    written = orjson.dumps(case(1, location={"geometry": GEOMETRY}))
     assert written.count(b'"lon":2.5') == 1
     return written.replace(b'"lon":2.5', b'"lon":' + longitude.encode())
 
