@@ -175,15 +175,19 @@ def to_deliveries(publisher: Publisher, message: Message, known: Context, now: f
     Of a status whose resource the recipient does not know yet, a quiet delivery: it counts when the resource comes.
     """
     if not validation.is_valid(message):
-        raise Refused(Issue(ErrorKind.SCHEMA, "The message that the Bundle says breaks its own schema."))
+        raise Refused(*broken(message))
     try:
         made = converted(publisher, message, known)
     except NotApplicable as nothing:
         if nothing.reason != STATUS_ALONE:
             raise
         return [kept_status(publisher, message, now)]
-    first = to_delivery(publisher, made.message, made.lost, now)
-    further = (to_delivery(publisher, one, (), now) for one in made.further)
+    first, *further = (
+        to_delivery(
+            publisher, replace(one, digits=message.digits), made.lost if one is made.message else (), now
+        )
+        for one in (made.message, *made.further)
+    )
     return [first, *(replace(one, refers_to=first.distribution_id) for one in further)]
 
 
@@ -194,11 +198,24 @@ def kept_status(publisher: Publisher, message: Message, now: float) -> Delivery:
     return replace(to_delivery(own_form, status, (), now), quiet=True)
 
 
+def broken(message: Message) -> list[Issue]:
+    """What breaks the schema of the message that a Bundle says: the places in the message and what is expected, no values."""
+    found = validation.find_few(message)
+    told = "The message that the Bundle says breaks its own schema"
+    issues = []
+    for issue in found.issues if found else ():
+        _, _, expected = issue.diagnostics.rpartition("; expected ")
+        text = f"{told} at {issue.path}: expected {expected}"
+        if issue.severity == "error":
+            issues.append(Issue(ErrorKind.SCHEMA, text, issue.path))
+    return issues or [Issue(ErrorKind.SCHEMA, f"{told}.")]
+
+
 def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, ...], now: float) -> Delivery:
     """A message of the publisher's version in its format; `lost` is what it does not say. Raises Refused (422, Hub 600)."""
     content_type = edxl.FORMATS[publisher.format]
     try:
-        written = edxl.encode(message.document, content_type, message.model_version)
+        written = edxl.encode(message.document, content_type, message.model_version, message.digits)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
     envelope = message.envelope

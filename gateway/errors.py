@@ -283,10 +283,13 @@ class CoreRejected(Exception):
 
 @dataclass(eq=False)
 class Untranslatable(Exception):
-    """A message cannot be said in the wanted type, version or format. `path` names the place, never the value."""
+    """A message cannot be said in the wanted type, version or format. `path` names the place, never the value; `expected` may
+    quote the message and is given by its name, which keeps it out of the exception's text.
+    """
 
     reason: str
     path: str = ""
+    expected: str = field(default="", kw_only=True, repr=False)
 
 
 class NotApplicable(Untranslatable):

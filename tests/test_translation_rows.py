@@ -25,7 +25,7 @@ def test_changing_one_leaf_changes_one_element(message_type: str, version: str) 
     assert table is not None
     leaves = {tuple(EACH if n == ONE else n for n in row.leaf): row.leaf for row in table.plan.rows.values()}
     for document in _regular(message_type, version):
-        before = _flat(translation.to_fhir(message(document, version)))
+        before = _flat(_without_spellings(translation.to_fhir(message(document, version))))
         body = at(document, MESSAGE)[table.root_key]
         for holder, key, path in list(_places(body)):
             full = leaves.get(("message", table.root_key, *path))
@@ -36,7 +36,7 @@ def test_changing_one_leaf_changes_one_element(message_type: str, version: str) 
             holder[key] = _other(old, shape)
             if holder[key] == old:
                 continue  # a list of one code
-            after = _flat(translation.to_fhir(message(document, version)))
+            after = _flat(_without_spellings(translation.to_fhir(message(document, version))))
             holder[key] = old
             changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
             direct = {place for place in changed if not place.endswith(".reference")}
@@ -44,6 +44,13 @@ def test_changing_one_leaf_changes_one_element(message_type: str, version: str) 
             if further:  # derived for each item of a list
                 direct = {re.sub(r"\[\d+\]", "[]", place) for place in direct}
             assert 1 <= len(direct) <= 1 + further, (path, changed)
+
+
+def _without_spellings(bundle: JsonObject) -> JsonObject:
+    """The Bundle without the list of its instants as they were sent."""
+    header = bundle["entry"][0]["resource"]
+    header["extension"] = [x for x in header["extension"] if not x["url"].endswith("/instants")]
+    return bundle
 
 
 def _regular(message_type: str, version: str) -> list[JsonObject]:

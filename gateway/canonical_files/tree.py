@@ -10,6 +10,7 @@ from typing import Any
 
 import schemas
 from gateway.canonical_files import r4
+from gateway.translation.instants import NAME
 from gateway.translation.paths import Step, Steps
 from gateway.translation.plan import Kind, Plan, values
 from gateway.translation.profile import resource
@@ -122,7 +123,7 @@ def forest() -> Forest:
 
 
 def _marks(grown: Forest) -> None:
-    """The extensions that no table names: what FHIR cannot hold (`gateway.translation.residue`)."""
+    """The extensions that no table names: what FHIR cannot hold (`gateway.translation.residue`), and instants as sent."""
     header = grown.profiles[f"{BASE}/StructureDefinition/hub-header"].root
     for name, parts in (("empty", ("kind", "valueCode")), ("raw", ("value", "valueBase64Binary"))):
         url = f"{BASE}/StructureDefinition/{name}"
@@ -133,6 +134,12 @@ def _marks(grown: Forest) -> None:
             inner.children[value] = Node("Extension.value[x]", value, found.type, choice=found.choice)
         header.extensions[url] = True
         grown.contexts[url] = {header.path}
+    url = f"{BASE}/StructureDefinition/{NAME}"
+    told = grown.extensions[url] = Node("Extension", "extension", "Extension", listed=True)
+    found = r4.element("Extension", "valueString")
+    told.children["valueString"] = Node("Extension.value[x]", "valueString", found.type, choice=found.choice)
+    header.extensions[url] = False
+    grown.contexts[url] = {header.path}
     kind = grown.extensions[f"{BASE}/StructureDefinition/empty"].parts["kind"].children["valueCode"]
     kind.constants += list(EMPTY)
 

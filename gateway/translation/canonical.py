@@ -13,6 +13,7 @@ import jsonschema_rs
 from gateway.model import JsonObject
 from gateway.translation import profile
 from gateway.translation.codecs import LINEAR
+from gateway.translation.faults import Fault, faults
 from gateway.translation.lines import Lines
 from gateway.translation.plan import Element, Items, Kind, Plan, Value
 from gateway.translation.rows import Derived, Fixed
@@ -28,9 +29,11 @@ class Judge:
     """What one kind of resource must be."""
 
     kind: str
-    schema: jsonschema_rs.Draft7Validator
+    schema: JsonObject
+    validator: jsonschema_rs.Draft7Validator
     fits: Callable[[Any], bool]
     references: Callable[[JsonObject, Mapping[str, str], list[str]], None]
+    targets: Mapping[str, frozenset[str]]  # what a reference, by its path, may point to
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,19 @@ def court(plan: Plan, base: str) -> Court:
 
 
 def _judge(plan: Plan, kind: Kind, base: str) -> Judge:
-    schema = jsonschema_rs.Draft7Validator(profile.resource(plan, kind, base), pattern_options=LINEAR)
+    schema = profile.resource(plan, kind, base)
+    validator = jsonschema_rs.Draft7Validator(schema, pattern_options=LINEAR)
     found: list[Reference] = []
     _references(kind.element, (), found)
     for other in plan.kinds:
         for target, steps, item in other.items:
             if target == kind.name:
                 _listed(item, tuple((step.name, True) for step in steps), other.name, found)
-    return Judge(kind.name, schema, schema.is_valid, _checker(found))
+    merged: dict[Place, frozenset[str]] = {}
+    for path, kinds in found:
+        merged[path] = merged.get(path, frozenset()) | kinds
+    targets = {".".join(name for name, _ in path): kinds for path, kinds in merged.items()}
+    return Judge(kind.name, schema, validator, validator.is_valid, _checker(merged), targets)
 
 
 def _references(content: Element | Items | Value, path: Place, found: list[Reference]) -> None:
@@ -81,11 +89,10 @@ def _listed(content: Element | Items | Value, path: Place, name: str, found: lis
         found.append((path, frozenset({name})))
 
 
-def _checker(found: list[Reference]) -> Callable[[JsonObject, Mapping[str, str], list[str]], None]:
+def _checker(
+    merged: Mapping[Place, frozenset[str]],
+) -> Callable[[JsonObject, Mapping[str, str], list[str]], None]:
     """A function that adds the path of each reference of a resource that points to no resource of the right kind."""
-    merged: dict[Place, frozenset[str]] = {}
-    for path, kinds in found:
-        merged[path] = merged.get(path, frozenset()) | kinds
     out = Lines()
     space: dict[str, Any] = {}
     out.add("pass")
@@ -110,10 +117,10 @@ def _checker(found: list[Reference]) -> Callable[[JsonObject, Mapping[str, str],
     return check
 
 
-def issues(bundle: JsonObject, court: Court) -> tuple[str, ...]:
-    """The paths of all that is wrong with a Bundle, at most MOST; no values. () = canonical."""
+def issues(bundle: JsonObject, court: Court) -> tuple[Fault, ...]:
+    """All that is wrong with a Bundle, at most MOST; no values of it. () = canonical."""
     if not court.bundle.fits(bundle):
-        return _paths(court.bundle, bundle, "")
+        return _faults(court.bundle, bundle, "")
     entries = bundle["entry"]
     judges = _judges(entries, court)
     if len(judges) < len(entries):
@@ -123,11 +130,15 @@ def issues(bundle: JsonObject, court: Court) -> tuple[str, ...]:
     if len(urls) < len(entries):
         bad += _repeated_urls(entries)
     for at, (judge, entry) in enumerate(zip(judges, entries, strict=True)):
-        before = len(bad)
-        judge.references(entry["resource"], urls, bad)
-        if len(bad) > before:
-            bad[before:] = [f"entry[{at}].resource.{path}" for path in bad[before:]]
+        found: list[str] = []
+        judge.references(entry["resource"], urls, found)
+        bad += [_dangling(judge, at, path) for path in found]
     return tuple(bad[:MOST])
+
+
+def _dangling(judge: Judge, at: int, path: str) -> Fault:
+    kinds = " or ".join(f"hub-{kind}" for kind in sorted(judge.targets[path]))
+    return Fault(f"entry[{at}].resource.{path}", f"the fullUrl of an entry whose profile is {kinds}")
 
 
 def _judges(entries: list[JsonObject], court: Court) -> list[Judge]:
@@ -145,32 +156,35 @@ def _judges(entries: list[JsonObject], court: Court) -> list[Judge]:
     return judges
 
 
-def _headers(judges: list[Judge]) -> list[str]:
+def _headers(judges: list[Judge]) -> list[Fault]:
     """A message Bundle has one MessageHeader, the first entry."""
-    first = [] if judges[0].kind == "header" else ["entry[0].resource"]
+    first = [] if judges[0].kind == "header" else [Fault("entry[0].resource", "the MessageHeader")]
     return first + [
-        f"entry[{at}].resource" for at, judge in enumerate(judges) if at and judge.kind == "header"
+        Fault(f"entry[{at}].resource", "no second MessageHeader")
+        for at, judge in enumerate(judges)
+        if at and judge.kind == "header"
     ]
 
 
-def _repeated_urls(entries: list[JsonObject]) -> list[str]:
+def _repeated_urls(entries: list[JsonObject]) -> list[Fault]:
     seen: set[str] = set()
     bad = []
     for at, entry in enumerate(entries):
         if entry["fullUrl"] in seen:
-            bad.append(f"entry[{at}].fullUrl")
+            bad.append(Fault(f"entry[{at}].fullUrl", "a URL that no other entry has"))
         seen.add(entry["fullUrl"])
     return bad
 
 
-def _malformed(entries: list[JsonObject], court: Court) -> tuple[str, ...]:
-    bad: list[str] = []
+def _malformed(entries: list[JsonObject], court: Court) -> tuple[Fault, ...]:
+    bad: list[Fault] = []
     for at, entry in enumerate(entries):
         judge = _judge_of(entry["resource"], court)
         if judge is None:
-            bad.append(f"entry[{at}].resource.meta.profile")
+            expected = f"one of {', '.join(url.rpartition('/')[2] for url in court.resources)}"
+            bad.append(Fault(f"entry[{at}].resource.meta.profile", expected))
         elif not judge.fits(entry["resource"]):
-            bad += _paths(judge, entry["resource"], f"entry[{at}].resource")
+            bad += _faults(judge, entry["resource"], f"entry[{at}].resource")
         if len(bad) >= MOST:
             break
     return tuple(bad)
@@ -183,12 +197,13 @@ def _judge_of(resource: JsonObject, court: Court) -> Judge | None:
         return None
 
 
-def _paths(judge: Judge, value: JsonObject, prefix: str) -> tuple[str, ...]:
-    found = dict.fromkeys(
-        prefix + "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in error.instance_path)
-        for error in islice(judge.schema.iter_errors(_shortened(value)), MOST)
-    )
-    return tuple(path.removeprefix(".") or "Bundle" for path in found or {prefix: None})
+def _faults(judge: Judge, value: JsonObject, prefix: str) -> tuple[Fault, ...]:
+    """What breaks a resource's schema; `prefix` alone where that stands behind the part that is looked at."""
+    found: dict[str, Fault] = {}
+    for fault in islice(faults(judge.schema, judge.validator, _shortened(value), prefix), MOST):
+        path = fault.path.removeprefix(".") or "Bundle"
+        found.setdefault(path, Fault(path, fault.expected))
+    return tuple(found.values()) or (Fault(prefix or "Bundle"),)
 
 
 def _shortened(value: Any) -> Any:

@@ -6,7 +6,8 @@ Closed: what no table names is not canonical. A server may add `id` and its own 
 from typing import Any
 
 from gateway.model import JsonObject
-from gateway.translation.codecs import ALWAYS_SAID, BASE64, NUMBERS, URL
+from gateway.translation.codecs import ALWAYS_SAID, BASE64, CODE, NUMBERS, URL
+from gateway.translation.instants import NAME
 from gateway.translation.paths import spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
 from gateway.translation.rows import Derived, Fixed, Row
@@ -30,7 +31,12 @@ def resource(plan: Plan, kind: Kind, base: str) -> JsonObject:
     if kind.name == "header":
         extension = properties["extension"]
         extension["items"] = {
-            "anyOf": [*extension["items"]["anyOf"], _mark(base, "empty", _KIND), _mark(base, "raw", _VALUE)]
+            "anyOf": [
+                *extension["items"]["anyOf"],
+                _mark(base, "empty", _KIND),
+                _mark(base, "raw", _VALUE),
+                _closed({"url": {"enum": [base + NAME]}, "valueString": {"type": "string", "pattern": CODE}}),
+            ]
         }
         extension.pop("maxItems", None)
     profile = {"type": "array", "items": {"enum": [kind.profile]}, "minItems": 1, "maxItems": 1}

@@ -13,6 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.model import JsonObject
 from gateway.translation import canonical, reading, writing
 from gateway.translation.codecs import DERIVATIONS, LINEAR, Codecs
+from gateway.translation.instants import CODEC, Instants, instants
 from gateway.translation.lines import safe
 from gateway.translation.notation import parse
 from gateway.translation.paths import EACH, ONE, Path
@@ -41,6 +42,7 @@ class Translator:
     write_any: Callable[..., JsonObject]
     read: Callable[[list[Any]], JsonObject]
     layout: reading.Layout
+    instants: Instants
     court: canonical.Court
 
 
@@ -123,6 +125,7 @@ def _translator(message_type: str, version: str, table: Table, plan: Plan, whole
         space["write"],
         space["read"],
         reading.layout(plan),
+        instants(row.leaf for row in plan.rows.values() if row.codec == CODEC),
         canonical.court(plan, table.names["sd"]),
     )
 
