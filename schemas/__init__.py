@@ -48,7 +48,8 @@ ROOT_KEYS: dict[str, dict[str, str]] = {
 }
 # what else the official envelope schemas know beside the header; never taken here
 OTHER_ROOT_KEYS = ("customContent", "technical", "technicalNoreq", "distributionElement")
-TEST_ROOT_KEYS = frozenset({"customContent", "technical", "technicalNoreq"})  # those of them that only test the platform
+# those of them that only test the platform
+TEST_ROOT_KEYS = frozenset({"customContent", "technical", "technicalNoreq"})
 ALIASES = {"RPIS": "RS-RPIS"}
 HEADERLESS = frozenset(
     {"RS-ERROR", "RS-INFO", "customContent"}
