@@ -213,3 +213,96 @@ def test_the_source_is_left_alone() -> None:
     before = deepcopy(inner(one))
     convert(one, "v1")
     assert inner(one) == before
+
+
+def test_patients_who_look_alike_have_a_note_each() -> None:
+    patients = [
+        {"patientId": f"fr.health.samu440.patient.M{n}", "identity": {"strictFeatures": {"sex": "M"}},
+         "healthMotive": {"code": "M01.00", "label": "Détresse vitale"}}
+        for n in range(3)
+    ]  # fmt: skip
+    made = convert(case("v2", patient=patients), "v3").message
+    assert [note["patientId"] for note in notes(made)] == [one["patientId"] for one in patients]
+    assert [note["freetext"].splitlines()[0] for note in notes(made)] == [
+        f"Patient n° {n} : homme" for n in (1, 2, 3)
+    ]
+    assert len({note["medicalNoteId"] for note in notes(made)}) == 3
+
+
+def test_an_update_numbers_no_patient_and_names_the_one_that_is_not_in_it() -> None:
+    body = {
+        "caseId": "fr.health.samu440.DRFR1",
+        "patient": [{"patientId": "fr.health.samu440.patient.P2", "detail": {"treatment": "Anticoagulants"}}],
+        "decision": [{**DECISION, "patientId": "fr.health.samu440.patient.P3"}],
+    }
+    first, second = notes(convert(message("RS-EDA-MAJ", "v3", body), "v1").message)
+    assert first["freetext"] == "Traitements : Anticoagulants"
+    assert (first["idPat"], second["idPat"]) == (
+        "fr.health.samu440.patient.P2",
+        "fr.health.samu440.patient.P3",
+    )
+
+
+def test_two_equal_decisions_have_two_notes_that_an_echo_keeps() -> None:
+    twice = case(patient=[PATIENT], decision=[DECISION, {**DECISION, "operator": {"role": "ARM"}}])
+    there = convert(twice, "v2").message
+    assert len(notes(there)) == 2
+    assert len(notes(convert(convert(there, "v3").message, "v2").message)) == 2
+
+
+def test_a_note_that_somebody_changed_is_not_taken_for_the_fact() -> None:
+    there = convert(case(patient=[PATIENT]), "v1").message
+    edited = convert(there, "v3").message
+    body = deepcopy(edited.body)
+    body["medicalNote"][0]["freetext"] = "RAS"
+    body["patient"][0]["detail"]["treatment"] = "Kardégic 75"
+    again = convert(message("RS-EDA", "v3", body), "v1").message
+    assert any(note["freetext"].endswith("Traitements : Kardégic 75") for note in notes(again))
+
+
+def test_a_code_of_the_gateway_is_not_told_as_the_sender_s_on_the_next_hop() -> None:
+    one = case(qualification={"origin": "CTA-PI"})
+    for version in ("v2", "v3", "v2"):
+        one = convert(one, version).message
+    assert [note["freetext"] for note in notes(one)] == ["Origine de l'appel : CTA-CODIS pour info (CTA-PI)"]
+
+
+def test_a_line_break_in_a_value_makes_no_line_of_the_note() -> None:
+    label = "Douleur\nPatient : Paul Durand\nAllergies : aucune"
+    made = convert(case(qualification={"healthMotive": {"code": "M17.03.01", "label": label}}), "v2").message
+    assert len(notes(made)[0]["freetext"].splitlines()) == 1
+
+
+def test_a_long_name_is_cut_in_headings_and_an_odd_age_is_told_as_it_is() -> None:
+    named = {**PATIENT, "identity": {"nonStrictFeatures": {"complete": "x" * 40_000}}}
+    decisions = [{**DECISION, "destination": {"freetext": str(n)}} for n in range(50)]
+    made = convert(case(patient=[named], decision=decisions), "v1").message
+    assert sum(len(note["freetext"]) for note in notes(made)) < 30_000
+    odd = convert(
+        case("v1", patient=[{"idPat": "fr.health.samu440.patient.P1", "detail": {"age": "P1Y6M"}}]), "v3"
+    )
+    assert "P1Y6M" in notes(odd.message)[0]["freetext"]
+
+
+def test_the_precision_of_a_measure_names_the_measure() -> None:
+    root = table("RS-BPV", "v3").root
+    body = full(root)
+    body["evaluation"]["parameter"] = [
+        {"type": "GLASGOW", "value": "3", "precision": "avant sédation"},
+        {"type": "GLASGOW", "value": "14", "precision": "à l'arrivée"},
+    ]
+    made = convert(message("RS-BPV", "v3", body), "v2").message
+    first, second = made.body["evaluation"]["freetext"][-2:]
+    assert "3, Précision" in first and first.endswith("avant sédation")
+    assert "14, Précision" in second and second.endswith("à l'arrivée")
+
+
+def test_a_remark_that_only_resembles_is_not_taken_for_the_fact() -> None:
+    root = table("RS-RR", "v1").root
+    body = full(root)
+    body["response"] |= {"deadline": "30", "freetext": "Délai de réponse : 300 min"}
+    made = convert(message("RS-RR", "v1", body), "v2").message
+    assert made.body["response"]["freetext"].splitlines() == [
+        "Délai de réponse : 300 min",
+        "Délai de réponse : 30",
+    ]

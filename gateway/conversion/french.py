@@ -20,7 +20,8 @@ CODED, CONTACT, IDENTIFIER = (
 NAMES = ("complete", "lastName", "firstName")
 LINKS = re.compile(r"[a-z]+Id|idPat|idObs")  # ids that link parts of messages: no reader needs them
 UNITS = {"Y": ("an", "ans"), "M": ("mois", "mois"), "W": ("semaine", "semaines"), "D": ("jour", "jours")}
-SEXES = {"M": "homme", "F": "femme"}
+SEXES = {"M": "homme", "F": "femme", "MASC": "homme", "FEM": "femme"}  # of v2 and v3, of v1
+NAME = 100  # characters of a patient's name before a note is about something else
 
 
 def is_one_value(part: JsonObject) -> bool:
@@ -61,7 +62,7 @@ def said(value: Any, field: Field) -> str:
         return _one_value(value, field)
     if isinstance(value, bool):
         return "oui" if value else "non"
-    text = str(value).strip()
+    text = " ".join(str(value).split())  # in one line: a line of a note is the gateway's word
     if field.type == "datetime":
         return moment(text)
     if field.name == "age":
@@ -72,7 +73,7 @@ def said(value: Any, field: Field) -> str:
 
 def _one_value(value: JsonObject, field: Field) -> str:
     if value.keys() >= CODED:
-        label, code = str(value["label"]).strip(), str(value["code"]).strip()
+        label, code = (" ".join(str(value[name]).split()) for name in ("label", "code"))
         return f"{label} ({code})" if label else code
     if "complete" in value:
         return person(value)
@@ -81,7 +82,7 @@ def _one_value(value: JsonObject, field: Field) -> str:
 
 def person(name: JsonObject) -> str:
     """A name as it is written whole, and the parts of it that this does not hold."""
-    parts = [str(name[one]) for one in NAMES if name.get(one)]
+    parts = [text for one in NAMES if (text := " ".join(str(name.get(one, "")).split()))]
     rest = [one for one in parts[1:] if one not in parts[0]]
     return parts[0] + (f" ({' '.join(rest)})" if rest else "") if parts else ""
 
@@ -102,25 +103,25 @@ def moment(instant: str) -> str:
 
 def age(text: str) -> str:
     """`P72Y` as people say it; as it is where it is none."""
-    found = re.search(r"P(\d{1,3})([YMWD])", text)
+    found = re.fullmatch(r"P(\d{1,3})([YMWD])", text)  # v1 takes any text around it
     if found is None:
         return text
     number = int(found[1])
     return f"{number} {UNITS[found[2]][number > 1]}"
 
 
-def patient(value: JsonObject, number: int) -> str:
-    """Who a patient is, by name, sex and age: `Patient : Jeanne Martin, femme, 72 ans`; by number where nothing tells."""
+def patient(value: JsonObject) -> str:
+    """Who a patient is, by name, sex and age: `Jeanne Martin, femme, 72 ans`; "" where nothing tells."""
     identity = value.get("identity", {})
     strict, usual = identity.get("strictFeatures", {}), identity.get("nonStrictFeatures", {})
     years, birth = value.get("detail", {}).get("age", ""), strict.get("birthDate", "")
+    name = person(usual) or " ".join(strict.get("birthName", "").split())
     known = [
-        person(usual) or strict.get("birthName", ""),
+        name if len(name) <= NAME else f"{name[:NAME]}…",
         SEXES.get(strict.get("sex", ""), ""),
         age(years) if years else _birth(birth),
     ]
-    told = ", ".join(one for one in known if one)
-    return f"Patient : {told}" if told else f"Patient n° {number}"
+    return ", ".join(one for one in known if one)
 
 
 def _birth(text: str) -> str:

@@ -3,14 +3,16 @@
 For health actors, from whom nothing is withheld. No conversion ever reads a text back as data. Pure.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from gateway import edxl
-from gateway.conversion import french
+from gateway.conversion import french, identifiers
 from gateway.conversion.moving import GIVEN, Loss, Moving
 from gateway.conversion.places import ABSENT, at, leaves, put
 from gateway.conversion.sentences import GATEWAY
@@ -21,19 +23,25 @@ from schemas.fields import Field, table
 
 AS_TEXT = "it is part of this text"
 NOTE, TEXT = "medicalNote", "freetext"
-ITEMS = frozenset({"patient", "decision", NOTE})  # a note for each; of the other members one for each member
+NOTE_ID = "fr.health.hub.medicalNote."
+ITEMS = frozenset({"patient", "decision", NOTE})  # a note for each
 PATIENT_IDS = ("patientId", "idPat")
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A patient, a decision, a resource or another member of the use case, and what of it is not said as it was.
+    """A patient, a decision, a resource or another fact of the use case, and what of it is not said as it was.
 
     `place` is from the use case down; `lost` has the places below it, each with the index of its line of the report.
     """
 
     place: Place
     lost: dict[Place, int]
+
+    def without(self, dropped: Iterable[Place]) -> "Subject":
+        """The same without some of the places."""
+        gone = {*dropped}
+        return Subject(self.place, {below: n for below, n in self.lost.items() if below not in gone})
 
 
 def noted(source: Message, made: Message, moving: Moving) -> Message:
@@ -42,18 +50,14 @@ def noted(source: Message, made: Message, moving: Moving) -> Message:
     The same message always gets the same texts. Where its type has no text, it stays as it is.
     """
     has_notes = table(made.message_type, made.model_version).root.child(NOTE) is not None
-    subjects = _subjects(source, moving, _note_subject if has_notes else _item)
+    subjects = _subjects(source, moving, _fact if has_notes else _item)
     if not subjects:
         return made
     other = edxl.message(orjson.loads(orjson.dumps(made.document)), made.model_version)
-    homes = {} if has_notes else _homes(moving)
+    texts = Notes(source, other) if has_notes else Remarks(source, other, _homes(moving))
     for subject in subjects:
-        if has_notes:
-            told = _without_links(subject)
-            target = _add_note(source, other, told)
-        else:
-            told = _without_said(source, other, subject, homes)
-            target = _add_remark(source, other, told, homes)
+        wide = [below for below, index in subject.lost.items() if moving.lost[index].target]
+        told, target = texts.add(subject, wide)
         if target:
             _report(moving, told, ("message", made.root_key, *target))
     return other
@@ -69,8 +73,8 @@ def _subjects(source: Message, moving: Moving, subject_of: Callable[[Place], Pla
     return list(found.values())
 
 
-def _note_subject(place: Place) -> Place:
-    return place[:2] if place[0] in ITEMS else place[:1]
+def _fact(place: Place) -> Place:
+    return place[:2] if len(place) > 1 else place
 
 
 def _item(place: Place) -> Place:
@@ -79,19 +83,18 @@ def _item(place: Place) -> Place:
     return place[:depth]
 
 
-def _pruned(value: Any, lost: list[Place]) -> Any:
+def _pruned(value: Any, lost: Iterable[Place]) -> Any:
     """No more of a value than what is lost; a code comes with its label, an identifier with its source."""
-    if () in lost or (isinstance(value, dict) and french.is_one_value(value)):
+    places = list(lost)
+    if () in places or (isinstance(value, dict) and french.is_one_value(value)):
         return value
     below: dict[str | int, list[Place]] = {}
-    for place in lost:
+    for place in places:
         below.setdefault(place[0], []).append(place[1:])
     if isinstance(value, dict):
         return {name: _pruned(member, below[name]) for name, member in value.items() if name in below}
-    return [
-        _pruned(value[index], below[index])
-        for index in sorted(index for index in below if isinstance(index, int))
-    ]
+    indexes = sorted(index for index in below if isinstance(index, int))
+    return [_pruned(value[index], below[index]) for index in indexes]
 
 
 def _report(moving: Moving, subject: Subject, target: Place) -> None:
@@ -101,91 +104,117 @@ def _report(moving: Moving, subject: Subject, target: Place) -> None:
             moving.lost[index] = Loss(loss.source, target, f"{loss.reason}: {AS_TEXT}")
 
 
-# notes of a case
+def _field(message: Message, place: Place) -> Field | None:
+    return table(message.message_type, message.model_version).at(list(place))
 
 
-def _without_links(subject: Subject) -> Subject:
-    """Without the ids that link parts of messages: a physician has no use for them."""
-    place = subject.place
-    lost = {
-        below: index
-        for below, index in subject.lost.items()
-        if not french.LINKS.fullmatch(str((*place, *below)[-1]))
-    }
-    return Subject(place, lost)
+class Notes:
+    """The notes of a case. `add` puts one into what was made of the source."""
+
+    def __init__(self, source: Message, made: Message) -> None:
+        self._source, self._made = source, made
+        note = _field(made, (NOTE,))
+        assert note is not None
+        patterns = {one.pattern.name.partition("-id")[0]: one for one in note.fields if one.pattern}
+        self._id, self._patient = patterns["medical-note"], patterns["patient"]
+        self._known = {one.get(self._id.name): n for n, one in enumerate(made.body.get(NOTE, ()))}
+        self._used: set[str] = set()
+        self._headings = _headings(source)
+        own = [one for one in source.body.get(NOTE, ()) if one.get("operator") == GATEWAY]
+        self._told = {line.partition(" : ")[0] for one in own for line in one[TEXT].split("\n")}
+
+    def add(self, subject: Subject, wide: Iterable[Place]) -> tuple[Subject, Place]:
+        """Adds the note about a subject; what of it is there, and the text's place, () where there is nothing to read.
+
+        `wide`: what stands there by another code. An earlier note that says such a fact stays its last word: what the
+        sender has in the field may be no more than the code that the gateway itself wrote.
+        """
+        place = subject.place
+        linking = [b for b in subject.lost if french.LINKS.fullmatch(str((*place, *b)[-1]))]
+        told = subject.without([*linking, *(b for b in wide if self._is_told((*place, *b)))])
+        lines = list(self._lines(told)) if told.lost else []
+        if not lines:
+            return told, ()
+        value = at(self._source.body, place)
+        about = _id_of(value) if isinstance(value, dict) and place[0] in ITEMS else None
+        text = "\n".join([*self._heading(told), *lines])
+        # The id depends on case, patient and facts alone: neither an echo nor a new name piles notes up
+        seed = [self._source.body.get("caseId", ""), place[0], about or "", *lines]
+        return told, (NOTE, self._put(seed, text, "\n".join(lines), about), TEXT)
+
+    def _put(self, seed: list[Any], text: str, lines: str, about: str | None) -> int:
+        notes: list[JsonObject] = self._made.body.setdefault(NOTE, [])
+        for number in range(1, len(notes) + 2):
+            identifier = NOTE_ID + digest(seed if number == 1 else [*seed, number])
+            index = self._known.get(identifier)
+            if identifier in self._used or (index is not None and not notes[index][TEXT].endswith(lines)):
+                continue  # another subject's, or somebody changed it
+            self._used.add(identifier)
+            if index is not None:
+                return index
+            break
+        note: JsonObject = {
+            self._id.name: identifier,
+            "operator": GATEWAY,
+            "creation": self._source.header.get("sentAt") or self._source.document["dateTimeSent"],
+            TEXT: text,
+        }
+        if about:
+            note[self._patient.name] = self._carried(about)
+        self._known[identifier] = len(notes)
+        notes.append(note)
+        return len(notes) - 1
+
+    def _carried(self, patient_id: str) -> str:
+        """A patient's id as the patient has it there."""
+        pattern = self._patient.pattern
+        assert pattern is not None
+        fits = re.compile(pattern.regex).search
+        return identifiers.carried(patient_id, identifiers.prefix(pattern.name), lambda one: bool(fits(one)))
+
+    def _is_told(self, place: Place) -> bool:
+        field = _field(self._source, place)
+        return field is not None and any(title.endswith(field.title) for title in self._told)
+
+    def _lines(self, subject: Subject) -> Iterator[str]:
+        place, value = subject.place, at(self._source.body, subject.place)
+        part = _pruned(value, subject.lost)
+        if place[0] in ITEMS and isinstance(part, dict) and (field := _field(self._source, place)):
+            yield from french.lines(part, field)
+            return
+        for name in reversed(place):
+            part = {name: part}
+        yield from french.lines(part, table(self._source.message_type, self._source.model_version).root)
+
+    def _heading(self, subject: Subject) -> Iterator[str]:
+        """Who and what a note is about: the patient first."""
+        place, value = subject.place, at(self._source.body, subject.place)
+        if place[0] not in ITEMS or not isinstance(value, dict):
+            return
+        if heading := self._headings.get(_id_of(value) or ""):
+            yield heading
+        if place[0] != "patient":
+            known = _field(self._source, (*place, "decisionType"))
+            what = french.said(value["decisionType"], known) if known else ""
+            when = f" du {french.moment(value['creation'])}" if value.get("creation") else ""
+            name = "Décision" if place[0] == "decision" else "Observation"
+            yield f"{name}{when} : {what}" if what else f"{name}{when}"
 
 
-def _add_note(source: Message, made: Message, subject: Subject) -> Place:
-    """Adds the note about a subject; its place, () where there is nothing to read."""
-    told = list(_note_lines(source, subject)) if subject.lost else []
-    if not told:
-        return ()
-    patient = _patient_index(source, subject)
-    text = "\n".join([*_heading(source, subject, patient), *told])
-    root = table(made.message_type, made.model_version).root
-    note = root.child(NOTE)
-    assert note is not None
-    names = {field.pattern.name.partition("-id")[0]: field.name for field in note.fields if field.pattern}
-    # its id depends on case, subject and text alone: an echo of the message does not pile notes up
-    seed = [source.body.get("caseId", ""), subject.place[0], text]
-    made_note: JsonObject = {
-        names["medical-note"]: f"fr.health.hub.medicalNote.{digest(seed)}",
-        "operator": GATEWAY,
-        "creation": source.header.get("sentAt") or source.document["dateTimeSent"],
-        TEXT: text,
-    }
-    if (about := _patient_id(source, made, patient)) is not None:
-        made_note[names["patient"]] = about
-    notes = made.body.setdefault(NOTE, [])
-    known = [one.get(names["medical-note"]) for one in notes]
-    if made_note[names["medical-note"]] in known:
-        return NOTE, known.index(made_note[names["medical-note"]]), TEXT
-    notes.append(made_note)
-    return NOTE, len(notes) - 1, TEXT
-
-
-def _note_lines(source: Message, subject: Subject) -> Iterator[str]:
-    root = table(source.message_type, source.model_version).root
-    value = at(source.body, subject.place)
-    part = _pruned(value, list(subject.lost))
-    field = root.child(str(subject.place[0]))
-    if field is None or value is ABSENT:
-        return
-    if subject.place[0] in ITEMS and isinstance(part, dict):
-        yield from french.lines(part, field)
-    else:
-        yield from french.lines({field.name: part}, root)
-
-
-def _heading(source: Message, subject: Subject, patient: int | None) -> Iterator[str]:
-    """Who and what a note is about: the patient first."""
-    if patient is not None:
-        yield french.patient(source.body["patient"][patient], patient + 1)
-    value, kind = at(source.body, subject.place), subject.place[0]
-    if kind in {"decision", NOTE} and isinstance(value, dict):
-        field = table(source.message_type, source.model_version).root.child(str(kind))
-        known = field.child("decisionType") if field else None
-        what = french.said(value["decisionType"], known) if known else ""
-        when = f" du {french.moment(value['creation'])}" if value.get("creation") else ""
-        name = "Décision" if kind == "decision" else "Observation"
-        yield f"{name}{when} : {what}" if what else f"{name}{when}"
-
-
-def _patient_index(source: Message, subject: Subject) -> int | None:
-    """Which of the message's patients a subject is, or is about."""
-    if subject.place[0] == "patient":
-        return int(subject.place[1])
-    value = at(source.body, subject.place)
-    wanted = _id_of(value) if isinstance(value, dict) and subject.place[0] in ITEMS else None
-    if wanted is None:
-        return None
-    return next((i for i, one in enumerate(source.body.get("patient", ())) if _id_of(one) == wanted), None)
-
-
-def _patient_id(source: Message, made: Message, patient: int | None) -> str | None:
-    """The patient's id in what was made; None where the patients there are not the same ones."""
-    before, after = source.body.get("patient", ()), made.body.get("patient", ())
-    return _id_of(after[patient]) if patient is not None and len(before) == len(after) else None
+def _headings(source: Message) -> dict[str, str]:
+    """What a note calls each patient, by id. Those who cannot be told apart have their number in the case; an update has
+    no such number.
+    """
+    patients = [(one, french.patient(one)) for one in source.body.get("patient", ())]
+    names = Counter(name for _, name in patients)
+    numbered = source.message_type == "RS-EDA"
+    found: dict[str, str] = {}
+    for number, (one, name) in enumerate(patients, 1):
+        heading = f"Patient : {name}" if name else "Patient" if numbered else ""
+        if numbered and (not name or names[name] > 1):
+            heading = heading.replace("Patient", f"Patient n° {number}", 1)
+        found.setdefault(_id_of(one) or "", heading)
+    return found
 
 
 def _id_of(part: JsonObject) -> str | None:
@@ -206,35 +235,81 @@ def _homes(moving: Moving) -> dict[Place, Place]:
     return found
 
 
-def _without_said(source: Message, made: Message, subject: Subject, homes: dict[Place, Place]) -> Subject:
-    """Without codes that what was made says as they are or more exactly: `SMUR` where `SMUR.VLM` stands."""
-    home = homes.get(subject.place)
-    there = [] if home is None else [one for _, one in leaves(at(made.body, home)) if isinstance(one, str)]
+class Remarks:
+    """The texts of other types: of a resource, a request, a report."""
 
-    def is_said(below: Place) -> bool:
-        value = at(source.body, (*subject.place, *below))
-        return isinstance(value, str) and any(one == value or one.startswith(f"{value}.") for one in there)
+    def __init__(self, source: Message, made: Message, homes: dict[Place, Place]) -> None:
+        self._source, self._made, self._homes = source, made, homes
+        self._root = table(made.message_type, made.model_version).root
 
-    return Subject(subject.place, {below: n for below, n in subject.lost.items() if not is_said(below)})
+    def add(self, subject: Subject, _wide: Iterable[Place]) -> tuple[Subject, Place]:
+        """Adds what is lost of an item to the nearest text that people read; what of it is there, and the text's place, ()
+        where there is none.
+        """
+        home = self._homes.get(subject.place, ())
+        holder = next((one for one in _holders(home, self._root) if self._has_text(one)), None)
+        field, value = _field(self._source, subject.place), at(self._source.body, subject.place)
+        if holder is None or field is None:
+            return subject, ()
+        told = subject.without(self._said(subject, home, holder))
+        if not told.lost:
+            return told, ()
+        part = _pruned(value, told.lost)
+        above = "" if holder == home else _named(value, field, told)
+        if isinstance(part, dict):
+            text = "\n".join(french.lines(part, field, above, links=True))
+        else:
+            text = f"{field.title} : {french.said(part, field)}"
+        known = _object_at(self._root, holder)
+        repeats = known is not None and (found := _text_field(known)) is not None and found.repeats
+        return told, _append(self._made, (*holder, TEXT), text, repeats=repeats) if text else ()
+
+    def _said(self, subject: Subject, home: Place, holder: Place) -> list[Place]:
+        """Kinds that what was made says as they are or more exactly (`SMUR` where `SMUR.VLM` stands), or a remark says already:
+        that one was written when the code was the sender's own.
+        """
+        there = {
+            ".".join(parts[:count])
+            for place, one in leaves(at(self._made.body, home))
+            if isinstance(one, str) and place and str(place[-1]).endswith("Type")
+            for parts in [one.split(".")]
+            for count in range(1, len(parts) + 1)
+        }
+        texts = at(self._made.body, (*holder, TEXT))
+        remarks = {
+            line for one in (texts if isinstance(texts, list) else [texts]) for line in str(one).split("\n")
+        }
+        titles = {line.partition(" : ")[0] for line in remarks}
+        said = []
+        for below in subject.lost:
+            field = _field(self._source, (*subject.place, *below))
+            is_kind = below and str(below[-1]).endswith("Type") and field is not None
+            value = at(self._source.body, (*subject.place, *below))
+            if is_kind and field and (value in there or field.title in titles):
+                said.append(below)
+        return said
+
+    def _has_text(self, place: Place) -> bool:
+        """Whether an object has a text, or may be added to have one."""
+        known, there = _object_at(self._root, place), at(self._made.body, place)
+        if known is None or _text_field(known) is None:
+            return False
+        return isinstance(there, dict) or (
+            there is ABSENT and not any(child.required for child in known.fields)
+        )
 
 
-def _add_remark(source: Message, made: Message, subject: Subject, homes: dict[Place, Place]) -> Place:
-    """Adds what is lost of an item to the nearest text that people read; its place, () where there is none."""
-    home = homes.get(subject.place, ())
-    root = table(made.message_type, made.model_version).root
-    holder = next((one for one in _holders(home, root) if _has_text(root, made, one)), None)
-    field = table(source.message_type, source.model_version).at(list(subject.place))
-    if holder is None or field is None or not subject.lost:
-        return ()
-    part = _pruned(at(source.body, subject.place), list(subject.lost))
-    above = "" if holder == home else field.title
-    if isinstance(part, dict):
-        text = "\n".join(french.lines(part, field, above, links=True))
-    else:
-        text = f"{field.title} : {french.said(part, field)}"
-    known = _object_at(root, holder)
-    repeats = known is not None and (found := _text_field(known)) is not None and found.repeats
-    return _append(made, (*holder, TEXT), text, repeats=repeats) if text else ()
+def _named(value: Any, field: Field, subject: Subject) -> str:
+    """An item by its title and the first two things that it says: `Paramètres vitaux, Glasgow 3`."""
+    if not isinstance(value, dict):
+        return field.title
+    others = [
+        text
+        for name, one in value.items()
+        if (name,) not in subject.lost and isinstance(one, str) and (known := field.child(name))
+        if (text := french.said(one, known))
+    ]
+    return ", ".join([field.title, " ".join(others[:2])] if others else [field.title])
 
 
 def _holders(place: Place, root: Field) -> list[Place]:
@@ -243,14 +318,6 @@ def _holders(place: Place, root: Field) -> list[Place]:
         (child.name,) for child in root.fields if child.type == "object" and not child.repeats
     ]
     return [*(place[:length] for length in range(len(place), -1, -1)), *others]
-
-
-def _has_text(root: Field, made: Message, place: Place) -> bool:
-    """Whether an object has a text, or may be added to have one."""
-    known, there = _object_at(root, place), at(made.body, place)
-    if known is None or _text_field(known) is None:
-        return False
-    return isinstance(there, dict) or (there is ABSENT and not any(child.required for child in known.fields))
 
 
 def _object_at(root: Field, place: Place) -> Field | None:
@@ -274,6 +341,8 @@ def _append(made: Message, place: Place, text: str, *, repeats: bool) -> Place:
         target = (*place, len(items))
         put(made.body, target, text)
         return target
-    if not isinstance(before, str) or text not in before:
-        put(made.body, place, f"{before}\n{text}" if isinstance(before, str) and before else text)
+    known = before.split("\n") if isinstance(before, str) and before else []
+    new = [line for line in text.split("\n") if line not in known]
+    if new:
+        put(made.body, place, "\n".join([*known, *new]))
     return place
