@@ -216,6 +216,8 @@ def test_an_unknown_code_goes_to_no_ancestor_that_its_label_contradicts() -> Non
     assert fact("v3", "C02.13.09", "Pendaison", "v2") == ("C02.13.00", 1)  # a suicide attempt
     assert fact("v3", "C02.13.09", "Obstétrique", "v2") == ("C02.05.02", 1)
     assert fact("v3", "C02.13.09", "Obstétrique", "v1") == ("C02.05.02", 1)
+    assert fact("v3", "C02.13.09", "Obstétrique - hémorragie", "v2") == ("C11.06.00", 1)
+    assert fact("v3", "C02.13.09", "Accouchement", "v1") == ("C11.06.00", 1)
     assert fact("v3", "C02.13.09", "Médicamenteuse", "v2") == ("C02.13.00", 1)  # in the same branch
     assert fact("v3", "C02.13.09", "Incendie", "v2") == ("C04.00.00", 1)
 
@@ -233,6 +235,18 @@ def test_a_level_that_an_older_version_lacks_and_demands_is_said_to_be_near() ->
             ("healthMotive.code", True), ("medicalLevel", True),
         ]  # fmt: skip
         assert not any("does not say it" in one["reason"] for one in there.lost)
+
+
+def test_a_decision_keeps_its_patient_where_the_patient_s_id_is_wrapped() -> None:
+    patients = [{"patientId": f"fr.health.a.b.c.d.patient.P{n}"} for n in (1, 2)]
+    decision = {
+        "creation": "2026-11-29T08:15:00+01:00", "operator": {"role": "MEDECIN"}, "decisionType": "ORIENT",
+        "patientId": patients[1]["patientId"],
+    }  # fmt: skip
+    one = message("RS-EDA", "v3", {**case().body, "patient": patients, "decision": [decision]})
+    there = convert(one, "v2").message
+    assert there.body["decision"][0]["patientId"] == there.body["patient"][1]["patientId"]
+    assert convert(there, "v3").message.body["decision"] == [decision]
 
 
 def test_an_id_that_the_older_version_refuses_is_wrapped_and_comes_back() -> None:

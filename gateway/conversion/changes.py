@@ -1,5 +1,6 @@
 """How a leaf's value changes from one version to another: code maps, wrapped ids, numbers that one of them writes as text."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,7 +17,9 @@ from gateway.translation.codecs import LINEAR, Codec
 from gateway.translation.paths import Path
 from gateway.translation.shape import Shape
 from schemas import codes
-from schemas.fields import Field, table
+from schemas.fields import Field, patterns, table
+
+PATIENT_IDS = frozenset({"patientId", "idPat"})
 
 GONE: Any = object()
 """What cannot be said."""
@@ -67,6 +70,8 @@ def change(source: Side, target: Side) -> Change | None:
         return None
     pattern = there.pattern or here.pattern
     prefix = identifiers.prefix(pattern.name) if pattern else ""
+    if pattern is None and there.name in PATIENT_IDS and source.version != target.version:
+        return _patient_link(source.version, target.version)
     if prefix and here.pattern != there.pattern:
         return _identifier(prefix, target.shape.leaf)
     if source.shape.type != target.shape.type:
@@ -81,6 +86,22 @@ def change(source: Side, target: Side) -> Change | None:
 def _identifier(prefix: str, leaf: JsonObject) -> Change:
     fits = jsonschema_rs.Draft7Validator(leaf, pattern_options=LINEAR).is_valid
     return lambda value, _: (identifiers.carried(value, prefix, fits), "")
+
+
+def _patient_link(source: str, target: str) -> Change:
+    """An id of a patient, in a field that takes any text: it changes as that patient's own id does, or the link would break."""
+    name = "patient-id"
+    before, after = (
+        re.compile(patterns()[name if version == "v3" else f"{name}-{version}"].regex).search
+        for version in (source, target)
+    )
+
+    def changed(value: Any, _: JsonObject) -> tuple[Any, str]:
+        if not isinstance(value, str) or not before(value):
+            return value, ""
+        return identifiers.carried(value, identifiers.prefix(name), lambda one: bool(after(one))), ""
+
+    return changed
 
 
 def _number(target_type: str) -> Change:
@@ -124,11 +145,16 @@ def _odd(source: List, target: List, there: Field, code: str) -> Correspondence 
 def _by_label(
     source: List, target: List, there: Field, code: str, said: Correspondence, label: str
 ) -> Correspondence | None:
-    """An unknown code goes to no ancestor that its label contradicts: the number is in doubt, and the label decides."""
-    named = doubt.contradicting(target[1], said.code, label) if climbed(code, said.code) else ()
+    """An unknown code goes to no ancestor that its label contradicts: the number is in doubt, and the label decides. One that
+    both lists number alike stays, with its label.
+    """
+    if not climbed(code, said.code):
+        return said
+    named = doubt.contradicting(target[1], said.code, label)
     if len(named) == 1 and named[0] in _known(there):
         return Correspondence(named[0], "inexact")
-    return otherwise(source, target, _known(there)) if named else said
+    wide = otherwise(source, target, _known(there))
+    return wide if wide and (named or doubt.is_other(target[1], said.code, label)) else said
 
 
 def _code(source: Side, target: Side, here: Field, there: Field) -> Change | None:

@@ -12,6 +12,7 @@ from functools import cache
 from gateway.conversion.code_sections import List, sections
 from schemas import codes as terminology
 
+WORD, STEM = 4, 5  # letters of the shortest word that counts, and of a word by which it is compared
 _OTHER_THAN_WORDS = re.compile(r"[\W_]+")
 
 
@@ -55,9 +56,33 @@ def choices(source: List) -> Mapping[str, Choice]:
     }
 
 
+def _stems(label: str) -> frozenset[str]:
+    """The words of a label that say something, by how they begin: `thoracique` and `thorax` are near enough."""
+    return frozenset(word[:STEM] for word in plain(label).split() if len(word) >= WORD)
+
+
+@cache
+def _branch(name: str, code: str) -> frozenset[str]:
+    branch = _branch_of(code)
+    labels = terminology.labels(name) if terminology.exists(name) else {}
+    return frozenset().union(
+        *(_stems(label) for one, label in labels.items() if one == code or one.startswith(f"{branch}."))
+    )
+
+
+def _branch_of(code: str) -> str:
+    return re.sub(r"(\.0+)+$", "", code)
+
+
+def is_other(name: str, code: str, label: str) -> bool:
+    """Whether a label says nothing of what a code of a list and those below it say officially. Not where either says nothing."""
+    said, official = _stems(label), _branch(name, code)
+    return bool(said and official) and not said & official
+
+
 def contradicting(name: str, ancestor: str, label: str) -> tuple[str, ...]:
     """The codes of a list that have this label officially, where none of them is in an ancestor's branch."""
     named = _by_label(name).get(plain(label), ())
-    branch = re.sub(r"(\.0+)+$", "", ancestor)
+    branch = _branch_of(ancestor)
     inside = any(code == ancestor or code.startswith(f"{branch}.") for code in named)
     return () if inside else named
