@@ -237,6 +237,15 @@ def test_a_level_that_an_older_version_lacks_and_demands_is_said_to_be_near() ->
         assert not any("does not say it" in one["reason"] for one in there.lost)
 
 
+def test_a_message_with_thousands_of_refused_values_is_refused_soon() -> None:
+    diagnoses = [{"code": "MAUVAIS CODE", "label": str(n)} for n in range(1_001)]
+    patient = {"idPat": "fr.health.samu440.patient.P1", "hypothesis": {"otherDiagnosis": diagnoses}}
+    one = message("RS-EDA", "v1", {**case().body, "patient": [patient]})
+    assert validation.is_valid(one)
+    with pytest.raises(Untranslatable, match="more than 1000"):
+        convert(one, "v3")
+
+
 def test_a_decision_keeps_its_patient_where_the_patient_s_id_is_wrapped() -> None:
     patients = [{"patientId": f"fr.health.a.b.c.d.patient.P{n}"} for n in (1, 2)]
     decision = {

@@ -15,6 +15,7 @@ from gateway.validation.place import Place, simple_path
 from gateway.validation.structure import whole_document
 
 _INNER = 4  # content[0].jsonContent.embeddedJsonContent: above `message`
+MAX_REFUSED = 1_000  # values of one message that a version refuses: beyond that it is no real message, and costs seconds
 _ROUNDS = 40  # each round takes out at least one part, from the leaves up
 MISSING = "the version wants more beside it than the message says"
 REFUSED = "the version does not take this value"
@@ -37,10 +38,14 @@ def _refusals(message: Message) -> Iterator[Refusal]:
 def repaired(message: Message, source: Message, moving: Moving) -> Message:
     """The message without what its schema refuses. Raises Untranslatable where that is something it must have."""
     other = edxl.message(orjson.loads(orjson.dumps(message.document)), message.model_version)
+    refused = 0
     for _ in range(_ROUNDS):
         found = list(_refusals(other))
         if not found:
             return other
+        refused += len(found)
+        if refused > MAX_REFUSED:
+            raise Untranslatable(f"the version refuses more than {MAX_REFUSED} of its values", "content[0]")
         for refusal in sorted(found, key=_depth_and_indexes, reverse=True):
             if refusal.missing and fill(other, source, moving, refusal.place, refusal.missing):
                 continue

@@ -17,7 +17,9 @@ from schemas.fields import Field, table
 
 MAX_COUNTED = 500  # patients, victims or resources in one message
 MAX_ITEMS = 20  # content items of one $translate
-COUNTED = frozenset({"patient", "victim", "victims", "casualties", "resource", "resourceid", "position"})
+COUNTED = frozenset(
+    {"patient", "victim", "victims", "casualties", "resource", "mobilizedresource", "resourceid", "position"}
+)
 MEBIBYTE = 1_048_576
 OTHERS = MEBIBYTE  # bytes of a Bundle of any other type
 # Bytes of a Bundle: the first figure bounds it, the second estimates it, as so many for each member and item of the message
