@@ -232,7 +232,7 @@ def test_every_command_that_the_page_names_is_there() -> None:
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
-    named = set(re.findall(r"\b((?:deploy|bench)/[a-z/.]+[a-z])", PAGE))
+    named = set(re.findall(r"\b((?:deploy|bench)/[a-z_/.]+[a-z])", PAGE))
     assert len(named) > 4
     assert not [name for name in named if not (Path(__file__).parent.parent / name).exists()]
 
