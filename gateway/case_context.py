@@ -3,7 +3,7 @@
 Two viewers at most are read: the recipient, who gets its own parts back, and for an RS-EDA-MAJ its sender, whose case it updates.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import intake
@@ -13,9 +13,12 @@ from gateway.conversion.context import UPDATE
 from gateway.edxl import facts
 from gateway.errors import Untranslatable
 from gateway.hub import origin_of
-from gateway.model import Contribution, Message, Publisher
+from gateway.model import Contribution, Message, Publisher, Submission
 from gateway.observability import log
+from gateway.registry import RegistryHolder
 from gateway.runtime import Runtime
+from gateway.settings import Settings
+from gateway.store import Store
 
 LIMIT = 100  # messages of a case that are taken up; older ones are left
 CLOSING = tuple(code.encode() for code in CLOSED)
@@ -45,14 +48,12 @@ NOTHING = Remembered()
 
 
 async def remembered(
-    runtime: Runtime,
-    message: Message,
-    wanted: str,
-    may_read: Callable[[Publisher], bool] = lambda _: True,
+    runtime: Runtime, message: Message, wanted: str, caller: Publisher | None = None
 ) -> Remembered:
     """What counts for a message that becomes another type; nothing is read for one that stays what it is.
 
-    `may_read`: whose view may be used. Raises Unavailable (503).
+    `caller`: the publisher that tries the message out, whose views alone may be used. An RS-EDA-MAJ that the core brings goes
+    into the case of its sender only if the holder of the sender's inbox sent it. Raises Unavailable (503).
     """
     case, envelope = facts.case_id(message), message.envelope
     if wanted == message.message_type or wanted not in READ or not case:
@@ -60,32 +61,54 @@ async def remembered(
 
     async def history(actor: str) -> list[Contribution]:
         holder = runtime.registry.current.recipient_publisher(actor)
-        if holder is None or not may_read(holder):
+        if holder is None or (caller is not None and holder.id != caller.id):
             return []
         found = await runtime.store.case_history(holder.id, actor, case, 0.0, LIMIT)
         if len(found) == LIMIT:
             log.warning("case_history_cut", publisher=holder.id, distribution_id=envelope.distribution_id)
         return found
 
-    now = runtime.now()
-    memory = Memory.of(runtime.settings.context_days, runtime.settings.context_closed_hours)
-    seen = counted(before(await history(envelope.address), message), now, memory)
+    now, memory = runtime.now(), memory_of(runtime.settings)
+    ids = envelope.distribution_id, envelope.sender_id
+    seen = counted(before(await history(envelope.address), *ids), now, memory)
     stated: tuple[Contribution, ...] = ()
     if message.message_type == UPDATE:
-        sent = [one for one in before(await history(envelope.sender_id), message) if one.sent]
-        stated = tuple(one for one in counted(sent, now, memory) if one.message_type in READ["RS-EDA"])
+        sent = [one for one in await history(envelope.sender_id) if one.sent]
+        if caller is not None or ids in {(one.distribution_id, one.sender) for one in sent}:
+            stated = own(before(sent, *ids), now, memory)
     return Remembered(tuple(one for one in seen if one.message_type in READ[wanted]), stated)
 
 
-def before(history: Sequence[Contribution], message: Message) -> Sequence[Contribution]:
+async def stated_before(
+    store: Store, registry: RegistryHolder, update: Submission, now: float, memory: Memory
+) -> Remembered:
+    """What the sender of an RS-EDA-MAJ stated of its case, for a recipient of whom nothing is known here. Raises Unavailable."""
+    holder = registry.current.recipient_publisher(update.sender)
+    if holder is None or holder.id != update.publisher_id or not update.case_id:
+        return NOTHING
+    found = await store.case_history(holder.id, update.sender, update.case_id, 0.0, LIMIT)
+    return Remembered(stated=own(before(found, update.distribution_id, update.sender), now, memory))
+
+
+def memory_of(settings: Settings) -> Memory:
+    """How long a case is remembered."""
+    return Memory.of(settings.context_days, settings.context_closed_hours)
+
+
+def before(history: Sequence[Contribution], distribution_id: str, sender: str) -> Sequence[Contribution]:
     """What came before a message: the core may bring it again, and what came after it, or was made of it, does not count."""
-    own, sender = message.envelope.distribution_id, message.envelope.sender_id
     places = [
         n
         for n, one in enumerate(history)
-        if one.sender == sender and own in {one.distribution_id, origin_of(one.distribution_id)}
+        if one.sender == sender and distribution_id in {one.distribution_id, origin_of(one.distribution_id)}
     ]
     return history[places[-1] + 1 :] if places else history
+
+
+def own(history: Sequence[Contribution], now: float, memory: Memory) -> tuple[Contribution, ...]:
+    """What the viewer itself stated of the case, as far as it counts."""
+    sent = [one for one in history if one.sent]
+    return tuple(one for one in counted(sent, now, memory) if one.message_type in READ["RS-EDA"])
 
 
 def counted(history: Sequence[Contribution], now: float, memory: Memory) -> tuple[Contribution, ...]:

@@ -11,7 +11,10 @@ import orjson
 
 from gateway import answers, edxl, intake, translation
 from gateway.budget import ByteBudget
-from gateway.conversion import VERSION, convert
+from gateway.case_context import NOTHING, Remembered, context, stated_before
+from gateway.case_memory import Memory
+from gateway.conversion import VERSION, Context, convert
+from gateway.conversion.context import UPDATE
 from gateway.core import Core
 from gateway.edxl.digits import kept
 from gateway.errors import (
@@ -26,7 +29,7 @@ from gateway.errors import (
 from gateway.hub import HUB_ID, is_health
 from gateway.model import Delivery, JsonObject, Message, Outgoing, Status, Step, Submission
 from gateway.observability import CORE_UP, log
-from gateway.offload import Offload, is_heavy_to_translate
+from gateway.offload import HEAVY_BUNDLE, Offload, is_heavy_to_translate
 from gateway.pace import FORWARD, Pace
 from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.registry import RegistryHolder
@@ -68,23 +71,23 @@ def backoff(attempts: int, policy: ForwardPolicy, jitter: float, retry_after: fl
     return max(pause, retry_after or 0.0)
 
 
-def to_bundle(job: Outgoing, *, behind_core: bool = False) -> bytes:
+def to_bundle(job: Outgoing, *, behind_core: bool = False, stated: Remembered = NOTHING) -> bytes:
     """The canonical Bundle of a stored message, checked. `behind_core`: the recipient has no inbox here, so that no gateway
-    converts for it at delivery.
+    converts for it at delivery; `stated`: the case that an RS-EDA-MAJ to it is a part of.
 
     A Bundle that a publisher sent is made anew too: what was judged goes out, and nothing that stood beside it. Raises
     Untranslatable, and NotApplicable where nothing in it concerns the recipient.
     """
     stored = job.submission
     message = intake.decode_stored(stored.body, stored.media_type, stored.model_version)
-    bundle = translation.to_fhir(without_secrets(message) if behind_core else message)
+    bundle = translation.to_fhir(without_secrets(message, context(stated)) if behind_core else message)
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Untranslatable("the translation does not fit the canonical profile", problems[0])
     return orjson.dumps(kept(bundle, message.digits))
 
 
-def without_secrets(message: Message) -> Message:
+def without_secrets(message: Message, known: Context) -> Message:
     """A health actor's message to somebody else as that one may read it: converted, and nothing withheld in it. Any other as it is."""
     ends = message.envelope.sender_id, message.envelope.address
     if not is_health(ends[0]) or is_health(ends[1]):
@@ -93,7 +96,7 @@ def without_secrets(message: Message) -> Message:
         case Passage.REFUSED:
             raise Untranslatable(refusal(message.message_type, *ends))
         case Passage.CONVERTED:
-            return convert(message, VERSION, converted_type(message.message_type, ends[1])).message
+            return convert(message, VERSION, converted_type(message.message_type, ends[1]), known).message
     return convert(message, message.model_version).message
 
 
@@ -101,16 +104,21 @@ async def bundle_of(way: "Way", job: Outgoing) -> bytes:
     """`to_bundle`, in a worker where that takes long. Raises Untranslatable, NotApplicable, Unavailable."""
     stored = job.submission
     behind_core = way.registry.current.recipient_publisher(stored.recipient) is None
-    if is_heavy_to_translate(stored.body, stored.media_type):
+    known = NOTHING
+    if behind_core and stored.message_type == UPDATE and not is_health(stored.recipient):
+        known = await stated_before(way.store, way.registry, stored, way.now(), way.memory)
+    if is_heavy_to_translate(stored.body, stored.media_type) or known.size > HEAVY_BUNDLE:
         return await way.offload.run(
-            stored.publisher_id, stored.urgent, to_bundle, job, behind_core=behind_core
+            stored.publisher_id, stored.urgent, to_bundle, job, behind_core=behind_core, stated=known
         )
-    return to_bundle(job, behind_core=behind_core)
+    return to_bundle(job, behind_core=behind_core, stated=known)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a forward needs: where messages wait, where they go, who sent them, and the clock (POSIX seconds)."""
+    """What a forward needs: where messages wait, where they go, who sent them, the clock (POSIX seconds), and for how long cases
+    are remembered.
+    """
 
     store: Store
     core: Core
@@ -119,6 +127,7 @@ class Way:
     now: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
     offload: Offload = field(default_factory=Offload)
+    memory: Memory = field(default_factory=lambda: Memory.of(7, 24))
     budget: ByteBudget = field(default_factory=lambda: ByteBudget(UNDER_WAY, UNDER_WAY // URGENT_SHARE))
 
 

@@ -60,7 +60,7 @@ async def own_context(
         message = await runtime.offload.run(publisher.id, False, brief_of, *given)
     else:
         message = intake.decode(*given)
-    return await remembered(runtime, message, wanted.type, lambda holder: holder.id == publisher.id)
+    return await remembered(runtime, message, wanted.type, publisher)
 
 
 def brief_of(body: bytes, media_type: str, version: str) -> Message:

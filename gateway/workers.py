@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 
 from gateway import webhooks
+from gateway.case_context import memory_of
 from gateway.core import Core
 from gateway.forward import ForwardPolicy, Way
 from gateway.forwarder import Forwarder
@@ -28,11 +29,8 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
     """The workers of a running gateway. On leaving, what is under way is finished, within half of the grace time."""
     made = runtime.settings
     policy = ForwardPolicy(made.forward_concurrency, made.retry_base, made.retry_max)
-    workers: list[Forwarder | Notifier] = [
-        Forwarder(
-            Way(runtime.store, core, runtime.registry, policy, runtime.now, runtime.pace, runtime.offload)
-        )
-    ]
+    rooms = runtime.store, core, runtime.registry, policy, runtime.now, runtime.pace, runtime.offload
+    workers: list[Forwarder | Notifier] = [Forwarder(Way(*rooms, memory_of(made)))]
     async with AsyncExitStack() as stack:
         if runtime.webhook_keys is not None:
             client = await stack.enter_async_context(http_client(allow_private=made.webhook_allow_private))

@@ -14,8 +14,9 @@ from gateway.case_context import before, counted
 from gateway.case_memory import Memory
 from gateway.hub import derived_id
 from gateway.model import Contribution, JsonObject, Message
+from gateway.registry import Registry
 from tests.house import PUBLISHERS, House, house, publisher
-from tests.patience import until
+from tests.patience import until, until_told
 from tests.strategies import enveloped
 from tests.test_conversion_cisu import FIRE, MEDICAL, SAMU, SMUR
 from tests.test_conversion_context import OTHER_SAMU, RICH_HEALTH, UPDATE, said
@@ -47,10 +48,7 @@ async def send(
 ) -> JsonObject:
     """The Bundle that the core brought."""
     document = enveloped(ROOTS[kind], body, sender=sender, recipient=recipient, internal_id=name)
-    document |= {"dateTimeSent": "2026-11-24T10:00:00+00:00", "dateTimeExpires": "2099-01-01T00:00:00+00:00"}
-    inner = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
-    inner["sentAt"] = document["dateTimeSent"]
-    answer = await gateway.send(document, SENDERS[sender])
+    answer = await gateway.send(dated(document), SENDERS[sender])
     assert answer.status_code == 202, answer.text
     identifier = document["distributionID"]
     (bundle,) = await until(
@@ -59,6 +57,14 @@ async def send(
     brought = await gateway.deliver(bundle)
     assert brought.status_code in {200, 422}, brought.text
     return bundle
+
+
+def dated(document: JsonObject) -> JsonObject:
+    """The document as if it was sent at the time of the tests' clock."""
+    document |= {"dateTimeSent": "2026-11-24T10:00:00+00:00", "dateTimeExpires": "2099-01-01T00:00:00+00:00"}
+    inner = document["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]
+    inner["sentAt"] = document["dateTimeSent"]
+    return document
 
 
 def body_of(item: JsonObject) -> JsonObject:
@@ -111,6 +117,50 @@ async def test_an_update_reaches_the_fire_side_as_a_whole_case(gateway: House) -
     (error,) = await until(lambda: [b for b in gateway.core.bundles if message_type(b) == "RS-ERROR"])
     assert translation.describe(error).refers_to == f"{SAMU}_5"
     assert len(await gateway.inbox("fire")) == count + 1
+
+
+async def test_an_update_that_another_publisher_sends_does_not_bring_out_the_case(gateway: House) -> None:
+    """Two publishers may send for one id; one of them has its inbox."""
+    people = (*PUBLISHERS, publisher("other", (SAMU,), ("fr.health.samu999",)))
+    gateway.runtime.registry.current = Registry.of(
+        people, exclusive_senders=False, core_recipients=("fr.fire.behind.core",)
+    )
+    await send(gateway, "RS-EDA", RICH_HEALTH, SAMU, OTHER_SAMU, "1")
+    for number, recipient in enumerate((FIRE, "fr.fire.behind.core"), 2):
+        document = dated(enveloped(ROOTS["RS-EDA-MAJ"], UPDATE, recipient=recipient, internal_id=f"{number}"))
+        assert (await gateway.send(document, "other")).status_code == 202
+    (bundle,) = await until(lambda: [b for b in gateway.core.bundles if message_type(b) == "RS-EDA-MAJ"])
+    assert (await gateway.deliver(bundle)).status_code == 422
+    await dead(gateway, {f"{SAMU}_2", f"{SAMU}_3"})
+
+
+async def dead(gateway: House, expected: set[str]) -> None:
+    """Waits until these are the dead letters."""
+    store = gateway.runtime.store
+    letters = await until_told(lambda: store.dead_letters(10), lambda told: len(told) == len(expected))
+    assert {letter.distribution_id for letter in letters} == expected
+
+
+async def test_an_update_leaves_for_an_actor_behind_the_core_as_a_whole_case(gateway: House) -> None:
+    people = gateway.runtime.registry.current.publishers
+    gateway.runtime.registry.current = Registry.of(people, core_recipients=("fr.fire.behind.core",))
+    await send(gateway, "RS-EDA", RICH_HEALTH, SAMU, OTHER_SAMU, "1")
+    for name, case in (("2", UPDATE["caseId"]), ("3", UPDATE["caseId"] + "9")):
+        document = enveloped(
+            "createCaseHealthUpdate",
+            UPDATE | {"caseId": case},
+            recipient="fr.fire.behind.core",
+            internal_id=name,
+        )
+        assert (await gateway.send(dated(document))).status_code == 202
+    await dead(gateway, {f"{SAMU}_3"})
+    (whole,) = [
+        edxl.message(translation.from_fhir(b), "v3")
+        for b in gateway.core.bundles
+        if message_type(b) == "RC-EDA"
+    ]
+    assert whole.body["location"]["freetext"] == "Autoroute A11, PK 12"
+    assert not [word for word in ("asthme", "patient.1", "douleur") if word in repr(whole.document)]
 
 
 async def test_nobody_gets_what_another_viewer_of_the_same_case_sent(gateway: House) -> None:
@@ -201,9 +251,9 @@ def test_what_came_after_a_message_or_was_made_of_it_does_not_count() -> None:
     own = one.envelope.distribution_id
     names = ["later", derived_id(own, 2), own, "earlier"]
     history = [contribution(name) for name in names]
-    assert [each.distribution_id for each in before(history, one)] == ["earlier"]
+    assert [each.distribution_id for each in before(history, own, SAMU)] == ["earlier"]
     others = [contribution(own, OTHER_SAMU), contribution("earlier")]
-    assert before(others, one) == others
+    assert before(others, own, SAMU) == others
 
 
 def test_an_old_part_of_a_case_counts_as_long_as_the_case_goes_on() -> None:
