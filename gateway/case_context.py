@@ -18,9 +18,9 @@ from gateway.observability import log
 from gateway.registry import RegistryHolder
 from gateway.runtime import Runtime
 from gateway.settings import Settings
-from gateway.store import Store
+from gateway.store import HISTORY_SCAN, Store
 
-LIMIT = 100  # messages of a case that are taken up; older ones are left
+LIMIT = HISTORY_SCAN  # messages of a case that are taken up; older ones are left
 CLOSING = tuple(code.encode() for code in CLOSED)
 STATING = frozenset({"RS-EDA", UPDATE})  # the types that say whether a case is closed
 READ = {  # the type that is made -> the types that it is made from
@@ -138,4 +138,7 @@ def _decoded(one: Contribution) -> Message | None:
     try:
         return in_version(_stored(one), VERSION)
     except Untranslatable:
+        return None
+    except Exception as error:  # noqa: BLE001 - one that another release stored must not hold up all that follow
+        log.error("contribution_unreadable", distribution_id=one.distribution_id, cause=type(error).__name__)
         return None

@@ -46,6 +46,7 @@ def _forgotten(oldest_first: Sequence[Said], memory: Memory) -> Iterator[int]:
         if last is not None and one.at - last > memory.quiet:
             yield number
         if closed_at is not None and one.at - closed_at > memory.closed:
+            closed_at = None
             yield number
         if one.status:
             closed_at = (one.at if closed_at is None else closed_at) if one.status in CLOSED else None

@@ -42,8 +42,10 @@ def cases(draw: st.DrawFn) -> list[Said]:
         ([(0, "CLOTURE"), (20, "CLOTURE"), (23, ""), (24, "ARCHIVE")], 25, 0),
         # opened again in time, or later
         ([(0, "CLOTURE"), (20, "ACTIF")], 100, 2),
-        ([(0, "CLOTURE"), (30, ""), (31, "ACTIF"), (32, "")], 100, 2),
-        ([(0, "CLOTURE"), (30, "")], 31, 0),
+        ([(0, "CLOTURE"), (30, ""), (31, "ACTIF"), (32, "")], 100, 3),
+        # a case that goes on after it was forgotten begins anew
+        ([(0, "CLOTURE"), (30, "")], 31, 1),
+        ([(0, "CLOTURE"), (30, ""), (40, "")], 100, 2),
     ],
 )
 def test_what_counts(said: list[tuple[float, str]], now: float, expected: int) -> None:

@@ -468,7 +468,9 @@ def test_two_samus_with_the_same_case_get_each_its_own_parts() -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_viewer_of_an_older_version_gets_its_parts_back_too(version: str) -> None:
-    own = convert(said("RS-EDA", RICH_HEALTH), version).message
+    fact = {"code": "C11.06.00", "label": "Malaise"}  # v1 has some codes twice
+    case = RICH_HEALTH | {"qualification": RICH_HEALTH["qualification"] | {"whatsHappen": fact}}
+    own = convert(said("RS-EDA", case), version).message
     there = convert(own, "v3", "RC-EDA").message
     seen = Context([convert(own, "v3").message])
     back = convert(said("RC-EDA", there.body, 2), version, "RS-EDA", seen).message

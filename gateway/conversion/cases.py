@@ -22,7 +22,7 @@ Made = tuple[JsonObject, tuple[Loss, ...]]
 def case_for(source: JsonObject, source_type: str, about: About, context: Context) -> Made:
     here, there = side(source_type), side(OTHER[source_type])
     crossed = cross(source, here, there, about)
-    known = known_case(context.seen, there.message_type)
+    known = known_case(context.seen, there.message_type, about.recipient)
     if known is None:
         return crossed.body, (Loss((), (), NO_CONTEXT), *crossed.lost)
     views = views_of(known, source, crossed, here, there, about)

@@ -7,7 +7,7 @@ from gateway.conversion.cases import NO_CONTEXT, case_for, update_for
 from gateway.conversion.context import NOTHING, Context, is_repeat
 from gateway.conversion.moving import Loss
 from gateway.conversion.resources import resources_for
-from gateway.conversion.sides import VERSION, About, side
+from gateway.conversion.sides import VERSION, About, instant, side
 from gateway.conversion.statuses import resources_of
 from gateway.errors import NotApplicable, Untranslatable
 from gateway.hub import derived_id
@@ -59,7 +59,7 @@ def exchanged(message: Message, message_type: str, context: Context = NOTHING) -
     made = _message(message, message_type, body)
     if not validation.is_valid(made):
         raise Untranslatable(f"{message_type} {VERSION} cannot say this message", "content[0]")
-    if is_repeat(made, known.seen):
+    if is_repeat(message, made, known.seen):
         raise NotApplicable(REPEAT, "content[0]")
     below: Place = ("message", message.root_key)
     there: Place = ("message", made.root_key)
@@ -85,9 +85,13 @@ def _message(message: Message, message_type: str, body: JsonObject, number: int 
 
 
 def _statuses(made: Message, plain: JsonObject) -> tuple[Message, ...]:
-    """A status message for the state of each resource that says one."""
+    """A status message for the state of each resource that says one, but for what its recipient knows a newer one of."""
     states = [(one["resourceId"], one["state"][0]) for one in plain["resource"] if one.get("state")]
+    newest: dict[str, float] = {}
+    for one in made.body["resource"]:
+        newest[one["resourceId"]] = max(map(instant, one.get("state", ())), default=0.0)
     return tuple(
         _message(made, "RS-SR", {"caseId": plain["caseId"], "resourceId": resource, "state": state}, number)
         for number, (resource, state) in enumerate(states, 2)
+        if instant(state) >= newest.get(resource, 0.0)
     )

@@ -18,7 +18,7 @@ Key = Callable[[JsonObject], Hashable]
 KEYED: dict[str, Key] = {  # lists of an update whose items are those of one id
     "patient": lambda one: one.get("patientId"),
     "medicalNote": lambda one: one.get("medicalNoteId"),
-    "decision": lambda one: (one.get("creation"), _text(one.get("operator"))),
+    "decision": lambda one: (one.get("creation"), _text(one.get("operator")), one.get("patientId")),
 }
 
 
@@ -50,18 +50,29 @@ def _about(messages: Sequence[Message], message: Message) -> tuple[Message, ...]
     )
 
 
-def known_case(seen: Sequence[Message], message_type: str) -> JsonObject | None:
-    """A viewer's own view of a case in its own type: the last whole case, whoever said it, with the updates after it.
+def known_case(seen: Sequence[Message], message_type: str, viewer: str = "") -> JsonObject | None:
+    """A viewer's own view of a case in its own type: the last whole case, whoever said it, with the updates after it. What the
+    viewer itself stated of patients, notes and decisions is in it: another's case takes none of them away.
 
     None where it was never said as a whole.
     """
     view: JsonObject | None = None
+    own: JsonObject = {}
     for one in reversed(seen):
         if one.message_type == message_type:
             view = one.body
+            if one.envelope.sender_id == viewer:
+                own = one.body
+            elif message_type == CASE:
+                view = {**view, **_all_of(own, view)}
         elif view is not None and (one.message_type, message_type) == (UPDATE, CASE):
             view = updated(view, one.body)
     return view
+
+
+def _all_of(own: JsonObject, case: JsonObject) -> JsonObject:
+    """Patients, notes and decisions of both."""
+    return {name: _joined(own[name], case.get(name, []), key) for name, key in KEYED.items() if own.get(name)}
 
 
 def stated_case(stated: Sequence[Message], sender: str) -> JsonObject | None:
@@ -173,12 +184,32 @@ def is_given(resource: JsonObject) -> bool:
     return bool(state["status"] == "DECLENCHE" and state["datetime"] == resource["datetime"])
 
 
-def is_repeat(made: Message, seen: Sequence[Message]) -> bool:
-    """Whether the last that the recipient knows of this type is the same use case from the same sender."""
-    last = next((one for one in seen if one.message_type == made.message_type), None)
+def is_repeat(source: Message, made: Message, seen: Sequence[Message]) -> bool:
+    """Whether the very last that the recipient knows is the same, from the same sender and of the same kind.
+
+    Where the source says something that becomes a text, it is none: a text that was said before may be news again.
+    """
+    sender = made.envelope.sender_id
+    # the statuses that go with a list of resources say nothing beside it
+    others = (one for one in seen if (one.message_type, made.message_type) != ("RS-SR", "RS-RI"))
+    last = next(others, None)
     return (
         last is not None
-        and last.envelope.sender_id == made.envelope.sender_id
+        and last.message_type == made.message_type
+        and last.envelope.sender_id == sender
         and last.body == made.body
+        and last.document.get("distributionKind") == made.document.get("distributionKind")
         and last.envelope.distribution_id != made.envelope.distribution_id
+        and not _says_text(source)
+    )
+
+
+def _says_text(case: Message) -> bool:
+    body = case.body
+    alerts = [body.get("initialAlert", {}), *body.get("newAlert", ())]
+    return case.message_type == "RC-EDA" and (
+        "freetext" in body
+        or "newAlert" in body
+        or "victims" in body.get("qualification", {})
+        or any("attachment" in one or "notes" in one for one in alerts)
     )

@@ -95,8 +95,8 @@ def _merged(views: Views, place: Place, record: _Record, kind: str, *, strict: b
     """The part that stands. `strict`: below a place that has changed, where a part of the old one would mislead."""
     new, known = views.new, views.known
     name = place[-1] if place else ""
-    if strict and views.has_no_field:
-        return new
+    if strict and (views.has_no_field or (name == "freetext" and isinstance(new, str))):
+        return new  # of a place that has changed, the text is all that tells a part of the old one that still holds
     is_named = name in _ids(kind) and views.has_no_field and known is not ABSENT
     if is_named or (views.is_unchanged and not (strict and isinstance(known, dict))):
         record.back.append(place)

@@ -292,7 +292,8 @@ class Store(Protocol):
 
         Up to `limit`, up to the one with which the contents reach HISTORY_BYTES, and of the newest HISTORY_SCAN sent and
         delivered each. Where they are fewer than `limit`, and their contents shorter than HISTORY_BYTES together, no older one
-        was left out for want of room. Left out is what was rejected, expired or became a dead letter, and what was erased.
+        was left out for want of room. Left out is what was rejected, expired or became a dead letter, what its
+        recipient refused (an odd rank), and what was erased.
         """
 
     async def recipients(

@@ -68,7 +68,7 @@ WITH seen AS (
     WHERE received_at > $4 AND status NOT IN ('rejected', 'expired', 'dead')
     UNION ALL
     SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, false
-    FROM ({ABOUT.format(table="inbox", viewer="recipient")}) i WHERE received_at > $4
+    FROM ({ABOUT.format(table="inbox", viewer="recipient")}) i WHERE received_at > $4 AND reference_rank % 2 <> 1
 )
 SELECT distribution_id, sender, recipient, message_type, model_version, media_type, content, page.received_at, sent FROM (
     SELECT *, sum(size) OVER (ORDER BY seq DESC) - size AS before FROM (

@@ -27,7 +27,7 @@ DELIVERED_ABOUT = f"""
 SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, 0 FROM (
     SELECT * FROM inbox WHERE {rows.TOLD_OF_A_CASE} AND case_id = ? AND publisher_id = ? AND recipient = ? AND seq > ?
     ORDER BY seq DESC LIMIT {rows.HISTORY_SCAN}
-) WHERE received_at > ?
+) WHERE received_at > ? AND reference_rank % 2 <> 1
 """  # noqa: S608 - constant
 
 

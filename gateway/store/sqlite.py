@@ -283,7 +283,8 @@ class SqliteStore:
         self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
     ) -> list[Contribution]:
         """What a publisher sent as an id about a case and what that id was delivered of it."""
-        return self._engine.look(reads.case_history, publisher_id, inbox_id, case_id, since, limit)
+        asked = publisher_id, inbox_id, case_id, since, limit
+        return await self._engine.read(reads.case_history, *asked)
 
     async def recipients(
         self, distribution_id: str, sent_by: str, publisher_ids: Sequence[str]
