@@ -25,7 +25,7 @@ from gateway.errors import (
     Untranslatable,
     machine_failed,
 )
-from gateway.model import Delivery, JsonObject, Message, Publisher
+from gateway.model import Answer, Delivery, JsonObject, Message, Publisher
 from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.offload import HEAVY_BUNDLE, is_heavy, looks_urgent
 from gateway.pace import DELIVERY
@@ -77,14 +77,32 @@ async def deliver(runtime: Runtime, body: bytes) -> Delivery:
     message = await message_in(runtime, body)
     publisher = recipient_of(runtime, message)
     await take_turn(runtime, publisher, message)
-    known = await remembered(runtime, message, wanted_type(publisher, message))
-    delivery, *further = await converted_beside(runtime, publisher, message, body, known)
     answer = answer_in(message)
-    await runtime.store.deposit(delivery, runtime.now(), answer, further)
+    wanted = wanted_type(publisher, message)
+    if wanted == message.message_type:
+        delivery = await deposited(runtime, publisher, message, body, wanted, answer)
+    else:  # what is known of its case goes into it
+        async with runtime.case_turns.of(message.envelope.address, facts.case_id(message)):
+            delivery = await deposited(runtime, publisher, message, body, wanted, answer)
     if answer is not None:
         ANSWERS.labels(answer.status or "answered").inc()
     if delivery.quiet:
         raise NotApplicable(STATUS_ALONE, "content[0]")
+    return delivery
+
+
+async def deposited(
+    runtime: Runtime,
+    publisher: Publisher,
+    message: Message,
+    body: bytes,
+    wanted: str,
+    answer: Answer | None,
+) -> Delivery:
+    """The delivery, once it lies in the inbox with those that follow from it. Raises as `deliver`."""
+    known = await remembered(runtime, message, wanted)
+    delivery, *further = await converted_beside(runtime, publisher, message, body, known)
+    await runtime.store.deposit(delivery, runtime.now(), answer, further)
     return delivery
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from gateway.case_turns import CaseTurns
 from gateway.errors import ErrorKind, Issue, Refused
 from gateway.headers import header
 from gateway.model import Publisher
@@ -36,6 +37,7 @@ class Runtime:
     readers: Readers = field(default_factory=Readers)
     pace: Pace = field(default_factory=Pace)
     volume: Volume = field(default_factory=Volume)
+    case_turns: CaseTurns = field(default_factory=CaseTurns)
     offload: Offload = field(default_factory=Offload)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

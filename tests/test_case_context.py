@@ -1,5 +1,6 @@
 """A case over the whole way: what each viewer gets back, what it never gets, and how long that holds."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import replace
@@ -18,7 +19,7 @@ from gateway.registry import Registry
 from tests.house import PUBLISHERS, House, house, publisher
 from tests.patience import until, until_told
 from tests.strategies import enveloped
-from tests.test_conversion_cisu import FIRE, MEDICAL, SAMU, SMUR
+from tests.test_conversion_cisu import FIRE, MEDICAL, SAMU, SMUR, resource
 from tests.test_conversion_context import OTHER_SAMU, RICH_HEALTH, UPDATE, said
 from tests.test_conversion_delivery import message_type
 from tests.test_delivery_failures import served
@@ -270,3 +271,18 @@ async def test_a_status_that_is_kept_is_seen_by_nobody(gateway: House) -> None:
     assert await gateway.inbox("fire") == []
     (kept,) = await gateway.runtime.store.case_history("fire", FIRE, UPDATE["caseId"], 0.0, 10)
     assert (kept.message_type, kept.sent) == ("RS-SR", False)
+
+
+@pytest.mark.parametrize("is_list_first", [True, False])
+async def test_a_list_and_a_status_at_one_moment_are_both_told(gateway: House, is_list_first: bool) -> None:
+    vehicle = resource("1", "10:00")
+    state = {"datetime": "2026-01-31T11:00:00+01:00", "status": "ARRIVEE"}
+    listed = {"caseId": "fr.health.samu440.DRFR9", "resource": [vehicle]}
+    arrived = {"caseId": listed["caseId"], "resourceId": vehicle["resourceId"], "state": state}
+    bundles = []
+    for root, body, name in (("resourcesInfo", listed, "a1"), ("resourcesStatus", arrived, "a2")):
+        document = dated(enveloped(root, body, sender=SAMU, recipient=FIRE, internal_id=name))
+        bundles.append(translation.to_fhir(edxl.message(document, "v3")))
+    await asyncio.gather(*map(gateway.deliver, bundles if is_list_first else reversed(bundles)))
+    (last,) = [body_of(one)["resource"] for one in (await gateway.inbox("fire"))[-1:]]
+    assert [one["state"]["status"] for one in last] == ["ARRIVEE"]

@@ -475,3 +475,56 @@ def test_a_viewer_of_an_older_version_gets_its_parts_back_too(version: str) -> N
     seen = Context([convert(own, "v3").message])
     back = convert(said("RC-EDA", there.body, 2), version, "RS-EDA", seen).message
     assert back.body == own.body
+
+
+def attention(body: JsonObject) -> JsonObject:
+    return body | {"initialAlert": body["initialAlert"] | {"reporting": "ATTENTION"}}
+
+
+def test_a_renewed_word_after_an_update_of_the_viewer_is_no_repeat() -> None:
+    own = said("RS-EDA", RICH_HEALTH, 1)
+    fire = attention(crossed(own).message.body)
+    first = crossed(said("RC-EDA", fire, 2), own).message
+    update = {"caseId": RICH_HEALTH["caseId"], "qualification": {"details": {"priority": "P3"}}}
+    lower = said("RS-EDA-MAJ", update, 3)
+    again = crossed(said("RC-EDA", fire, 4), lower, first, own).message
+    assert again.body["qualification"]["details"]["priority"] == "P0"
+
+
+def test_what_becomes_a_text_is_no_repeat_however_often_it_changes() -> None:
+    own = said("RS-EDA", RICH_HEALTH, 1)
+    fire, seen = crossed(own).message.body, [own]
+    for number, text in enumerate(("conscient", "inconscient", "conscient", "inconscient"), 2):
+        victims = {"count": "1", "freetext": text}
+        body = fire | {"qualification": fire["qualification"] | {"victims": victims}}
+        seen.insert(0, crossed(said("RC-EDA", body, number), *seen).message)
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("member", ["distributionKind", "distributionStatus"])
+def test_a_withdrawal_or_the_real_case_after_an_exercise_is_no_repeat(member: str) -> None:
+    one = said("RS-EDA", RICH_HEALTH, 1)
+    first = crossed(one).message
+    other = {"distributionKind": "Cancel", "distributionStatus": "Exercise"}[member]
+    second = edxl.message(said("RS-EDA", RICH_HEALTH, 2).document | {member: other}, "v3")
+    assert convert(second, "v3", "RC-EDA", Context([first])).message.body == first.body
+
+
+def test_a_line_that_tells_the_motorway_stays_where_the_place_has_changed() -> None:
+    own = said("RS-EDA", RICH_HEALTH, 1)
+    fire = crossed(own).message.body
+    assert "PK 12" in fire["location"]["freetext"]
+    moved = fire | {"location": fire["location"] | {"city": {"name": "Angers"}}}
+    back = crossed(said("RC-EDA", moved, 2), own).message.body["location"]
+    assert back["city"] == {"name": "Angers"} and "PK 12" in back["freetext"]
+
+
+def test_another_samu_s_case_takes_no_patient_of_the_viewer_away() -> None:
+    own = said("RS-EDA", RICH_HEALTH, 1)
+    bare = {name: value for name, value in RICH_HEALTH.items() if name not in {"patient", "medicalNote"}}
+    other = said("RS-EDA", bare | {"owner": OTHER_SAMU}, 2, OTHER_SAMU, SAMU)
+    fire = said("RC-EDA", attention(crossed(own).message.body), 3)
+    back = crossed(fire, other, own).message.body
+    assert [back[name] for name in ("patient", "medicalNote")] == [
+        RICH_HEALTH[name] for name in ("patient", "medicalNote")
+    ]

@@ -19,6 +19,7 @@ FLOORS = [
         "gateway.answers",
         "gateway.body",
         "gateway.budget",
+        "gateway.case_turns",
         "gateway.addresses",
         "gateway.callers",
         "gateway.breaker",

@@ -340,3 +340,10 @@ async def test_a_file_is_searched_by_an_index_of_cases(tmp_path: Path, statement
     found = f"SEARCH {table} USING INDEX {table}_by_case (case_id=? AND publisher_id=? AND {column}=? AND rowid>?)"
     assert found in plan
     assert not any("TEMP B-TREE" in line for line in plan)
+
+
+async def test_what_its_recipient_refused_does_not_count(store: Store) -> None:
+    item = await store.deposit(told(1), NOW)
+    refusal = submission(7, publisher_id="north", message_type="RC-REF", refers_to=told(1).distribution_id)
+    assert await store.acknowledge("north", item.id, NOW, refusal, 3)
+    assert await history(store) == []
