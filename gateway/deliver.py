@@ -197,8 +197,12 @@ def to_deliveries(
     if not validation.is_valid(message):
         raise Refused(*broken(message))
     made = converted(publisher, message, before)
-    first = to_delivery(publisher, made.message, made.lost, now)
-    further = (to_delivery(publisher, one, (), now) for one in made.further)
+    first, *further = (
+        to_delivery(
+            publisher, replace(one, digits=message.digits), made.lost if one is made.message else (), now
+        )
+        for one in (made.message, *made.further)
+    )
     return [first, *(replace(one, refers_to=first.distribution_id) for one in further)]
 
 
@@ -219,7 +223,7 @@ def to_delivery(publisher: Publisher, message: Message, lost: tuple[JsonObject, 
     """A message of the publisher's version in its format; `lost` is what it does not say. Raises Refused (422, Hub 600)."""
     content_type = edxl.FORMATS[publisher.format]
     try:
-        written = edxl.encode(message.document, content_type, message.model_version)
+        written = edxl.encode(message.document, content_type, message.model_version, message.digits)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
     envelope = message.envelope

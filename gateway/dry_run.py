@@ -8,6 +8,7 @@ import orjson
 
 from gateway import edxl, intake, translation, validation
 from gateway.conversion import Converted, convert
+from gateway.edxl.digits import kept
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.hub import derived_id
 from gateway.model import JsonObject, Message
@@ -39,10 +40,10 @@ def translated(message: Message, wanted: Target) -> list[dict[str, Any]]:
         items.append(item)
     try:
         if wanted.type == FHIR:
-            bundles = [translation.to_fhir(item) for item in items]
+            bundles = [kept(translation.to_fhir(item), message.digits) for item in items]
             return [{"contentType": intake.FHIR_JSON, "content": bundle, "loss": []} for bundle in bundles]
         made = [convert(item, wanted.version, wanted.type) for item in items]
-        return _written(made, message.envelope.distribution_id, wanted)
+        return _written(made, message, wanted)
     except Untranslatable as error:
         raise Refused(Issue(ErrorKind.TRANSLATION, error.reason, error.path)) from None
 
@@ -77,10 +78,11 @@ def _named(message: Message, now: str) -> Message:
     return edxl.message(made, message.model_version)
 
 
-def _written(made: list[Converted], identifier: str, wanted: Target) -> list[dict[str, Any]]:
+def _written(made: list[Converted], source: Message, wanted: Target) -> list[dict[str, Any]]:
     """The messages in the wanted format: an object for JSON, a string for XML. Raises Untranslatable."""
     media_type = edxl.FORMATS[wanted.format]
     told: list[dict[str, Any]] = []
+    identifier = source.envelope.distribution_id
     for converted in made:
         for message in (converted.message, *converted.further):
             is_first, number = message is converted.message, len(told) + 1
@@ -88,9 +90,10 @@ def _written(made: list[Converted], identifier: str, wanted: Target) -> list[dic
             document = _named(message, name).document
             lost = converted.lost if is_first else ()
             if media_type == edxl.JSON:
-                told.append({"contentType": media_type, "content": document, "loss": list(lost)})
+                content = kept(document, source.digits)
+                told.append({"contentType": media_type, "content": content, "loss": list(lost)})
                 continue
-            xml = edxl.encode(document, media_type, wanted.version)
+            xml = edxl.encode(document, media_type, wanted.version, source.digits)
             told.append(
                 {"contentType": media_type, "content": xml.content.decode(), "loss": [*lost, *xml.lost]}
             )

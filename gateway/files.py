@@ -43,7 +43,7 @@ def read(path: str, model_version: str) -> Message:
     media_type = edxl.XML if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else edxl.JSON
     message = intake.decode(body, media_type, model_version)
     is_bundle = message.document.get("resourceType") == "Bundle"
-    return intake.from_bundle(body) if is_bundle else message
+    return intake.from_bundle(body) if is_bundle else intake.with_digits(message, body)
 
 
 def judge(path: str, model_version: str, *, strict: bool) -> Verdict:

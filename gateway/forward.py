@@ -13,6 +13,7 @@ from gateway import answers, edxl, intake, translation
 from gateway.budget import ByteBudget
 from gateway.conversion import VERSION, convert
 from gateway.core import Core
+from gateway.edxl.digits import kept
 from gateway.errors import (
     CoreOutage,
     CoreRejected,
@@ -80,7 +81,7 @@ def to_bundle(job: Outgoing, *, behind_core: bool = False) -> bytes:
     problems = translation.canonical_issues(bundle)
     if problems:
         raise Untranslatable("the translation does not fit the canonical profile", problems[0])
-    return orjson.dumps(bundle)
+    return orjson.dumps(kept(bundle, message.digits))
 
 
 def without_secrets(message: Message) -> Message:

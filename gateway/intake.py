@@ -1,9 +1,11 @@
 """Every body that a publisher may send, as a Message: EDXL-DE in its formats, and the canonical FHIR Bundle."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 from gateway import edxl, translation
 from gateway.duplicate_members import require_unique
+from gateway.edxl.digits import long_decimals
 from gateway.errors import ErrorKind, Issue, Refused, Untranslatable
 from gateway.model import JsonObject, Message
 
@@ -33,20 +35,28 @@ def decode(body: bytes, media_type: str, model_version: str) -> Message:
 def decode_stored(body: bytes, media_type: str, model_version: str) -> Message:
     """The message in a body that was accepted before: whatever was not refused then goes on as it was read then."""
     if media_type == FHIR_JSON:
-        return _from_bundle(edxl.parse(body))
-    return edxl.decode(body, media_type, model_version)
+        message = _from_bundle(edxl.parse(body))
+    else:
+        message = edxl.decode(body, media_type, model_version)
+    return with_digits(message, body)
+
+
+def with_digits(message: Message, body: bytes) -> Message:
+    """The message with the decimals of its body that no double has."""
+    found = long_decimals(body)
+    return message if found is None else replace(message, digits=found)
 
 
 def from_bundle(body: bytes) -> Message:
     """The message that a canonical Bundle says, in the type and version that the Bundle names. Raises Refused (400, 422)."""
     bundle = edxl.parse(body)
     require_unique(body, bundle)
-    return _from_bundle(bundle)
+    return with_digits(_from_bundle(bundle), body)
 
 
 def _from_bundle(bundle: JsonObject) -> Message:
     """As it is where it is canonical; else without what an honest FHIR server adds, which changes no message."""
-    if translation.canonical_issues(bundle):
+    if not translation.is_canonical(bundle):
         bundle = translation.without_additions(bundle)
         problems = translation.faults_of(bundle)
         if problems:

@@ -1,5 +1,6 @@
 """The values that walk through the gateway. Frozen, no behaviour beyond reading themselves, no import of ours."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,6 +52,7 @@ class Message:
     message_type: str
     model_version: str  # "v1", "v2", "v3"
     body: JsonObject
+    digits: Mapping[float, str] | None = None  # decimals that are longer than a double (`edxl.digits`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ async def translation(runtime: Runtime, request: Request, publisher: Publisher) 
 
 def answered(body: bytes, media_type: str, version: str, wanted: Target) -> tuple[bytes, str]:
     """The answer's body, and the model version of the message. Raises Refused (400, 415, 422)."""
-    message = intake.decode(body, media_type, version)
+    message = intake.with_digits(intake.decode(body, media_type, version), body)
     told = translated(message, wanted)
     answer = {**told[0], "further": told[1:], "loss": [loss for one in told for loss in one.pop("loss")]}
     return orjson.dumps(answer), message.model_version

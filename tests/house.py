@@ -46,14 +46,16 @@ class Clock:
 
 @dataclass
 class MemoryCore:
-    """A core that keeps what it is sent; `trouble` holds exceptions to raise first, one a call."""
+    """A core that keeps what it is sent, as bytes in `wire` too; `trouble` holds exceptions to raise first, one a call."""
 
     bundles: list[dict[str, Any]] = field(default_factory=list)
+    wire: list[bytes] = field(default_factory=list)
     trouble: list[Exception] = field(default_factory=list)
 
     async def send(self, bundle: bytes) -> None:
         if self.trouble:
             raise self.trouble.pop(0)
+        self.wire.append(bundle)
         self.bundles.append(orjson.loads(bundle))
 
 

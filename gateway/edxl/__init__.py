@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.edxl import json_codec, xml_codec, xml_writer
+from gateway.edxl import digits, json_codec, xml_codec, xml_writer
 from gateway.edxl.xml_plan import NAMESPACES
 from gateway.edxl.xml_writer import Written
 from gateway.errors import ErrorKind, Issue, Refused
@@ -43,14 +43,16 @@ def parse(body: bytes) -> Any:
     return json_codec.parse(body)
 
 
-def encode(document: JsonObject, media_type: str, model_version: str) -> Written:
-    """A valid EDXL-DE document's bytes, with what the format could not say of it.
+def encode(
+    document: JsonObject, media_type: str, model_version: str, long_decimals: digits.Digits | None = None
+) -> Written:
+    """A valid EDXL-DE document's bytes, with what the format could not say of it. `long_decimals` are written as they were sent.
 
     Raises Untranslatable where the model version has no such format.
     """
     if media_type == JSON:
-        return Written(json_codec.encode(document))
-    return xml_writer.encode(document, model_version)
+        return Written(json_codec.encode(digits.kept(document, long_decimals)))
+    return xml_writer.encode(document, model_version, long_decimals)
 
 
 def message(document: JsonObject, model_version: str) -> Message:

@@ -6,10 +6,10 @@ control character or an empty list.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import schemas
+from gateway.edxl.digits import Digits, plain
 from gateway.edxl.xml_codec import collapse
 from gateway.edxl.xml_plan import COLLAPSED, CONTENT, NAMESPACES, Node, message_node, plan
 from gateway.errors import Untranslatable
@@ -20,6 +20,8 @@ NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characters th
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f&<>\ufffe\uffff]")
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 XML_NAME = re.compile(r"[A-Za-z_À-ÖØ-öø-ÿ][A-Za-z0-9_.À-ÖØ-öø-ÿ-]*")
+INSTANTS = frozenset({"datetime", "rfc3339"})
+LEAP_SECOND = ":60"  # no hour, minute or offset of a valid date-time has 60
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 Place = tuple["Place | None", str | int]  # a member's name or an item's index, below the place before it
@@ -35,14 +37,14 @@ class Written:
     lost: tuple[JsonObject, ...] = ()
 
 
-def encode(document: JsonObject, model_version: str) -> Written:
+def encode(document: JsonObject, model_version: str, long_decimals: Digits | None = None) -> Written:
     """The bytes of an EDXL-DE document that is valid in its model version, with what XML could not say of it.
 
     Raises Untranslatable where the model version has no XML form.
     """
     if model_version not in NAMESPACES:
         raise Untranslatable(f"model {model_version} has no XML form")
-    writer = _Writer(model_version)
+    writer = _Writer(model_version, long_decimals or {})
     writer.element(plan(model_version), document, "", None)
     return Written((DECLARATION + "".join(writer.out)).encode(), tuple(writer.lost))
 
@@ -50,7 +52,8 @@ def encode(document: JsonObject, model_version: str) -> Written:
 class _Writer:
     """Text and losses of one document, while it is written along the plan."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, long_decimals: Digits) -> None:
+        self._long_decimals = long_decimals
         self.out: list[str] = []
         self.lost: list[JsonObject] = []
         self._message = message_node(version)
@@ -107,14 +110,23 @@ class _Writer:
         if isinstance(value, float) and node.type == "integer":
             return str(int(value))  # JSON says whole numbers as 3.0 too, xs:int does not
         if isinstance(value, float):
-            decimal = format(Decimal(repr(value)), "f")  # xs:decimal has no exponent
+            decimal = plain(self._long_decimals.get(value) or repr(value))  # xs:decimal has no exponent
             return decimal if "." in decimal else f"{decimal}.0"  # so that it reads as a float again
         if node.type == COLLAPSED and value != (short := collapse(value)):
             self._lose(at, "white space at the ends or in a row is not kept", kept=True)
             value = short
+        if node.type in INSTANTS:
+            value = self._without_leap_second(value, at)
         if node.type == "rfc3339":
             value = self._instant(value, at)
         return self._text(value, at)
+
+    def _without_leap_second(self, value: str, at: Place | None) -> str:
+        """xs:dateTime has no second 60: the last second before it."""
+        if LEAP_SECOND not in value:
+            return value
+        self._lose(at, "XML has no leap second (:60): written as the second before", kept=True)
+        return value.replace(LEAP_SECOND, ":59", 1)
 
     def _instant(self, value: str, at: Place | None) -> str:
         """An envelope's date-time as the XSD's pattern wants it: no fraction, a numeric offset."""

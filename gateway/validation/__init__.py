@@ -11,7 +11,7 @@ from itertools import islice
 from gateway.errors import ErrorKind, Issue
 from gateway.model import Message
 from gateway.reference import about
-from gateway.validation import bounds, coherence, structure, terms
+from gateway.validation import bounds, coherence, earth, structure, terms
 from gateway.validation.checks import check
 from gateway.validation.structure import is_valid
 
@@ -94,4 +94,5 @@ def _issues(message: Message, *, strict_codes: bool) -> Iterator[Issue]:
         yield from structure.issues(message)
     if not (valid and coherence.is_plain(message)):
         yield from coherence.issues(message)
+    yield from earth.issues(message)
     yield from terms.issues(message, strict=strict_codes)
