@@ -48,6 +48,9 @@ ROOT_KEYS: dict[str, dict[str, str]] = {
 }
 # what else the official envelope schemas know beside the header; never taken here
 OTHER_ROOT_KEYS = ("customContent", "technical", "technicalNoreq", "distributionElement")
+TEST_ROOT_KEYS = frozenset(
+    {"customContent", "technical", "technicalNoreq"}
+)  # those of them that only test the platform
 ALIASES = {"RPIS": "RS-RPIS"}
 HEADERLESS = frozenset(
     {"RS-ERROR", "RS-INFO", "customContent"}

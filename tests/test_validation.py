@@ -124,9 +124,9 @@ def test_all_issues_are_told_at_once_each_with_its_place() -> None:
         (
             {"perimeter": "amu"},
             "perimeter",
-            "expected one of AMU, NEONAT, PSY, SNP (code list filiere). Nearest: AMU.",
+            'expected one of AMU, NEONAT, PSY, SNP (code list filiere). Nearest: "AMU".',
         ),
-        ({"perimeter": "NEONATE"}, "perimeter", "Nearest: NEONAT."),
+        ({"perimeter": "NEONATE"}, "perimeter", 'Nearest: "NEONAT".'),
         (
             {"perimeter": None},
             "perimeter",
@@ -141,7 +141,7 @@ def test_all_issues_are_told_at_once_each_with_its_place() -> None:
         (
             {"location": []},
             "location",
-            "Found a list of 0; expected an object. Send it without the list around it.",
+            "Found a list of 0; expected an object. It is written as a list: send a value.",
         ),
         ({"owner": 440}, "owner", "Found 440; expected {country}"),
         ({"perimetre": "AMU"}, "perimetre", "Write perimeter if that was meant, or leave it out."),
@@ -160,7 +160,7 @@ def test_all_issues_are_told_at_once_each_with_its_place() -> None:
                 ]
             },
             "patient[0].identity.strictFeatures.sex",
-            "expected one of M, F, O, UN (code list sexe). Nearest: M.",
+            'expected one of M, F, O, UN (code list sexe). Nearest: "M".',
         ),
     ],
 )

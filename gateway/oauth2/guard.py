@@ -124,7 +124,7 @@ class Guard:
             client_id = await self._outside.verified_client(token, now)
         else:
             raise jose.InvalidTokenError("the issuer is not known")
-        jose.check_audience(token.claims, (self._issuer,))
+        jose.check_audience(token.claims, self._issuer)
         expires = jose.check_times(token.claims, now)
         client = self._find_client(client_id)
         if client is None or (isinstance(client, CoreClient) and issuer != self._issuer):

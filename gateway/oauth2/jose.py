@@ -46,7 +46,7 @@ class Unverified:
 
     raw: str
     algorithm: str
-    key_id: str  # "" = none given
+    key_id: str | None  # None = none given
     type: str  # lower case, without "application/", "" = none given
     claims: JsonObject
 
@@ -63,8 +63,12 @@ def parse(token: str, algorithms: tuple[str, ...] = ALGORITHMS) -> Unverified:
         raise InvalidTokenError("the algorithm is not accepted")
     if "crit" in header or "b64" in header:
         raise InvalidTokenError("critical header parameters are not understood")
-    key_id, kind = header.get("kid", ""), header.get("typ", "")
-    if not isinstance(key_id, str) or not isinstance(kind, str):
+    key_id, kind = header.get("kid"), header.get("typ", "")
+    if (
+        not isinstance(key_id, str | None)
+        or ("kid" in header and key_id is None)
+        or not isinstance(kind, str)
+    ):
         raise InvalidTokenError("kid and typ must be strings")
     return Unverified(token, header["alg"], key_id, kind.lower().removeprefix("application/"), claims)
 
@@ -72,11 +76,9 @@ def parse(token: str, algorithms: tuple[str, ...] = ALGORITHMS) -> Unverified:
 def find_key(token: Unverified, keys: Iterable[Key]) -> Key | None:
     """The key of that kid which fits the token's algorithm; without kid, the only key that fits. None = no such key."""
     fitting = [
-        key
-        for key in keys
-        if token.algorithm in key_algorithms(key) and (not token.key_id or key.kid == token.key_id)
+        key for key in keys if token.algorithm in key_algorithms(key) and token.key_id in (None, key.kid)
     ]
-    return fitting[0] if len(fitting) == 1 or (fitting and token.key_id) else None
+    return fitting[0] if len(fitting) == 1 or (fitting and token.key_id is not None) else None
 
 
 def verify(token: Unverified, key: Key) -> None:
@@ -100,12 +102,12 @@ def check_times(claims: JsonObject, now: float, expiry_leeway: float = 0) -> flo
     return expires
 
 
-def check_audience(claims: JsonObject, audiences: Iterable[str]) -> None:
-    """Raises InvalidTokenError unless `aud`, a string or a list, names one of ours."""
+def check_audience(claims: JsonObject, audience: str) -> None:
+    """Raises InvalidTokenError unless `aud`, a string or a list, names us."""
     named = claims.get("aud")
     listed = named if isinstance(named, list) else [named]
-    if not any(audience in listed for audience in audiences):
-        raise InvalidTokenError("the claim aud does not name this server")
+    if audience not in listed:
+        raise InvalidTokenError(f"the claim aud does not name this server: expected {audience}")
 
 
 def check_sole_audience(claims: JsonObject, audiences: Collection[str]) -> None:
@@ -116,7 +118,8 @@ def check_sole_audience(claims: JsonObject, audiences: Collection[str]) -> None:
     named = claims.get("aud")
     listed = named if isinstance(named, list) else [named]
     if not listed or not all(member in audiences for member in listed):
-        raise InvalidTokenError("the claim aud must name this server and no other")
+        expected = " or ".join(audiences)
+        raise InvalidTokenError(f"the claim aud must name this server and no other: expected {expected}")
 
 
 def check_issued(claims: JsonObject, now: float, most: float) -> None:

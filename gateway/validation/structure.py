@@ -105,10 +105,13 @@ def _no_use_case(inner: JsonObject, place: Place, version: str) -> Issue:
     header = {field.name for field in table(HEADER, version).root.fields}
     others = [key for key in inner if key in schemas.OTHER_ROOT_KEYS]
     strange = others or [key for key in inner if key not in header]
-    near = [key for name in strange[:3] for key in wording.nearest(name, schemas.ROOT_KEYS[version])]
     names = wording.several(wording.shown(name) for name in strange[:5])
-    found = f"Found {names}" if strange else "Found no use case"
+    near = [key for name in strange[:3] for key in wording.nearest(name, schemas.ROOT_KEYS[version])]
     change = f"Write {near[0]} if that was meant." if near else "Add the use case beside the header."
+    if strange and strange[0] in schemas.TEST_ROOT_KEYS:
+        names += ", a test type of the Hub Santé that is not taken here"
+        change = "Send a message of a real type; a message with distributionStatus Exercise is a test too."
+    found = f"Found {names}" if strange else "Found no use case"
     return issue_at(
         ErrorKind.UNKNOWN_TYPE, f"{found}; expected {_taken(version)}. {change}", (*place, *strange[:1])
     )

@@ -41,9 +41,14 @@ def shown(value: Any) -> str:
 
 def several(options: Iterable[str]) -> str:
     """Options, the first LISTED of them."""
-    names = list(options)
+    names = [odd(name) for name in options]
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest
+
+
+def odd(text: str) -> str:
+    """A text as it is; quoted where it begins or ends with white space, which nobody would see."""
+    return text if text == text.strip() else shown(text)
 
 
 def expectation(field: Field, *, item: bool = False) -> str:
@@ -91,7 +96,7 @@ def _change(value: Any, field: Field, *, item: bool, hint: bool) -> str:
     if listed:
         return f"Send {field.min_items} to {field.max_items or 'any number of'} entries."
     if isinstance(value, list):
-        return "Send it without the list around it."
+        return _unlisted(len(value))
     if field.type == "string" and isinstance(value, (int, float)):
         return "Write it as text, in quotes."
     if field.type in ("number", "integer", "boolean") and isinstance(value, str):
@@ -102,8 +107,15 @@ def _change(value: Any, field: Field, *, item: bool, hint: bool) -> str:
         and isinstance(value, str)
         and (near := nearest(value, field.values, field.list))
     ):
-        return f"Nearest: {', '.join(near)}. Send one of the codes."
+        return f"Nearest: {', '.join(map(shown, near))}. Send one of the codes."
     return "Correct the value."
+
+
+def _unlisted(count: int) -> str:
+    """What to do about a list where one value belongs."""
+    if count == 1:
+        return "It is written as a list: send its entry without the list around it."
+    return "It is written as a list: " + ("send one value." if count else "send a value.")
 
 
 def nearest(text: str, options: Iterable[str], code_list: str = "") -> list[str]:
