@@ -56,7 +56,7 @@ def from_bundle(body: bytes) -> Message:
 
 def _from_bundle(bundle: JsonObject) -> Message:
     """As it is where it is canonical; else without what an honest FHIR server adds, which changes no message."""
-    if translation.canonical_issues(bundle):
+    if not translation.is_canonical(bundle):
         bundle = translation.without_additions(bundle)
         problems = translation.faults_of(bundle)
         if problems:

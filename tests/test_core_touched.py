@@ -165,6 +165,8 @@ def _reference_displays(b: JsonObject) -> None:
     for inside in objects(b):
         if str(inside.get("reference", "")).startswith("urn:uuid:"):
             inside |= {"display": "a resource", "type": inside.get("type", "Resource")}
+        if inside.get("type") == "Organization" and "identifier" in inside:
+            inside["display"] = "an organisation"
 
 
 def _coding_versions(b: JsonObject) -> None:

@@ -92,8 +92,16 @@ def test_what_a_double_has_is_left_alone(body: bytes) -> None:
     assert kept({"a": 48.856614, "b": 0.1}, found) == {"a": 48.856614, "b": 0.1}
 
 
-def test_two_decimals_of_one_double_are_not_taken_for_each_other() -> None:
-    assert long_decimals(b"[0.12345678901234567801, 0.12345678901234567802]") is None
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[0.12345678901234567801, 0.12345678901234567802]",
+        b"[0.12345678901234567801, 0.12345678901234568]",
+        b"[0, 0.%s1]" % (b"0" * 400),
+    ],
+)
+def test_two_decimals_of_one_double_are_not_taken_for_each_other(body: bytes) -> None:
+    assert long_decimals(body) is None
 
 
 LEAP = "2016-12-31T23:59:60+00:00"

@@ -18,6 +18,7 @@ __all__ = [
     "describe",
     "faults_of",
     "from_fhir",
+    "is_canonical",
     "to_fhir",
     "translator",
     "without_additions",
@@ -83,13 +84,26 @@ def faults_of(bundle: JsonObject) -> tuple[Fault, ...]:
     return canonical.issues(bundle, table.court)
 
 
+def is_canonical(bundle: JsonObject) -> bool:
+    """Whether nothing keeps a Bundle from being canonical."""
+    try:
+        return canonical.accepts(bundle, _table(bundle).court)
+    except Untranslatable:
+        return False
+
+
 def without_additions(bundle: JsonObject) -> JsonObject:
-    """The Bundle without what a FHIR server added to it; as it is where it does not say what it holds."""
+    """The Bundle without what a FHIR server added to it; as it is where it does not say what it holds. What most servers add
+    stands around the resources, and is looked for first.
+    """
     try:
         table = _table(bundle)
     except Untranslatable:
         return bundle
-    return additions.without_additions(bundle, table.plan, table.names["base"])
+    kept = additions.without_outer(bundle, table.plan)
+    if canonical.accepts(kept, table.court):
+        return kept
+    return additions.without_inner(kept, table.plan, table.names["base"])
 
 
 def _table(bundle: JsonObject) -> Translator:

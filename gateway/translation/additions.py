@@ -6,6 +6,7 @@ is touched here, and a modifierExtension or implicitRules stays to be refused.
 """
 
 import re
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -19,30 +20,44 @@ OF_RESOURCE = frozenset({"id", "language"})
 OF_META = frozenset({"id", "extension", "versionId", "lastUpdated", "source", "security", "tag"})
 NARRATIVES = frozenset(
     {"generated", "extensions", "empty"}
-)  # statuses of a text that says nothing beside the resource
+)  # statuses of a text that only repeats the resource
 OF_REFERENCE = frozenset({"type", "display"})
+REFERENCE = frozenset({"reference", "identifier", "type", "display", "id", "extension"})
 OF_CODING = frozenset({"version", "display", "userSelected"})
-LONGEST = 2_000  # items of a list that are looked at one by one
 LONG_FRACTION = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6})[0-9]+(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
-def without_additions(bundle: JsonObject, plan: Plan, base: str) -> JsonObject:
-    """The Bundle without what a server adds, as a new value; `base` begins the URLs of own StructureDefinitions.
+def without_outer(bundle: JsonObject, plan: Plan) -> JsonObject:
+    """The Bundle without what a server adds to the Bundle, to its entries and to resources as wholes; a new value.
 
     A Bundle that is none is handed on as far as it can be read: the judge names what is wrong.
     """
     kinds = {kind.profile: kind for kind in plan.kinds}
-    top = next(kind for kind in plan.kinds if kind.type == "Bundle")
-    cleaner = _Cleaner(base, _urls(bundle.get("entry")))
     kept = {name: value for name, value in bundle.items() if name not in OF_BUNDLE}
-    kept = cleaner.element(kept, top.element, frozenset({"entry"}))
-    kept["meta"] = _own_meta(bundle.get("meta"), top)
+    kept["meta"] = _own_meta(bundle.get("meta"), _top(plan))
     entries = bundle.get("entry")
     if isinstance(entries, list):
-        kept["entry"] = [_entry(entry, kinds, cleaner) for entry in entries]
+        kept["entry"] = [_entry(entry, kinds) for entry in entries]
     return kept
+
+
+def without_inner(bundle: JsonObject, plan: Plan, base: str) -> JsonObject:
+    """What `without_outer` gives, without what a server adds inside resources, and with URLs as the profile spells them; a new
+    value. `base` begins the URLs of own StructureDefinitions.
+    """
+    kinds = {kind.profile: kind for kind in plan.kinds}
+    entries = bundle.get("entry")
+    cleaner = _Cleaner(base, _urls(entries))
+    kept = cleaner.element(bundle, _top(plan).element, frozenset({"entry", "meta"}))
+    if isinstance(entries, list):
+        kept["entry"] = [_inside(entry, kinds, cleaner) for entry in entries]
+    return kept
+
+
+def _top(plan: Plan) -> Kind:
+    return next(kind for kind in plan.kinds if kind.type == "Bundle")
 
 
 def _own_meta(meta: Any, top: Kind) -> JsonObject:
@@ -75,19 +90,16 @@ def _urls(entries: Any) -> dict[str, str]:
     return urls
 
 
-def _entry(entry: Any, kinds: dict[str, Kind], cleaner: "_Cleaner") -> Any:
+def _entry(entry: Any, kinds: dict[str, Kind]) -> Any:
     if not isinstance(entry, dict):
         return entry
     kept = {name: value for name, value in entry.items() if name not in OF_ENTRY}
-    kept["fullUrl"] = cleaner.url(kept["fullUrl"]) if "fullUrl" in kept else None
-    if kept["fullUrl"] is None:
-        del kept["fullUrl"]
     if isinstance(kept.get("resource"), dict):
-        kept["resource"] = _resource(kept["resource"], kinds, cleaner)
+        kept["resource"] = _resource(kept["resource"], kinds)
     return kept
 
 
-def _resource(resource: JsonObject, kinds: dict[str, Kind], cleaner: "_Cleaner") -> JsonObject:
+def _resource(resource: JsonObject, kinds: dict[str, Kind]) -> JsonObject:
     meta = resource.get("meta")
     profiles = meta.get("profile") if isinstance(meta, dict) else None
     named = [url for url in profiles if isinstance(url, str)] if isinstance(profiles, list) else []
@@ -97,15 +109,28 @@ def _resource(resource: JsonObject, kinds: dict[str, Kind], cleaner: "_Cleaner")
     kind = kinds[ours[0]]
     text = resource.get("text")
     generated = isinstance(text, dict) and text.get("status") in NARRATIVES
-    drop = {
-        name for name in OF_RESOURCE | ({"text"} if generated else set()) if name not in kind.element.fields
+    drop = OF_RESOURCE | {"text"} if generated else OF_RESOURCE
+    kept = {
+        name: value for name, value in resource.items() if name not in drop or name in kind.element.fields
     }
-    kept = {name: value for name, value in resource.items() if name not in drop}
-    kept = cleaner.element(kept, kind.element, frozenset({"meta"}))
     own = {
         name: value for name, value in (meta or {}).items() if name in kind.meta.fields or name not in OF_META
     }
     kept["meta"] = own | {"profile": ours}
+    return kept
+
+
+def _inside(entry: Any, kinds: dict[str, Kind], cleaner: "_Cleaner") -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    kept = dict(entry)
+    if "fullUrl" in kept:
+        kept["fullUrl"] = cleaner.url(kept["fullUrl"])
+    try:
+        kind = kinds[entry["resource"]["meta"]["profile"][0]]
+    except (KeyError, IndexError, TypeError):
+        return kept
+    kept["resource"] = cleaner.element(entry["resource"], kind.element, frozenset({"meta"}))
     return kept
 
 
@@ -133,7 +158,8 @@ class _Cleaner:
             if name in whole or (name.startswith("_") and name[1:] in fields and name[1:] not in value):
                 kept[name] = inner
             elif name == "extension" and isinstance(inner, list):
-                left = [item for item in inner if not self._foreign(item, fields.get(name))]
+                urls = _fixed_urls(fields.get(name))
+                left = [item for item in inner if not self._foreign(item, urls)]
                 if left:
                     kept[name] = self._child(left, fields.get(name))
             elif name == "reference":
@@ -147,7 +173,7 @@ class _Cleaner:
             return False
         if name == "id" and "resourceType" not in value:
             return True
-        if "reference" in value and name in OF_REFERENCE:
+        if name in OF_REFERENCE and _is_reference(value):
             return True
         if "system" in value and "code" in value and "value" not in value and name in OF_CODING:
             return True
@@ -158,14 +184,14 @@ class _Cleaner:
         if not isinstance(sibling, dict) or not sibling.keys() <= {"id", "extension"}:
             return False
         told = sibling.get("extension", [])
-        return isinstance(told, list) and all(self._foreign(item, None) for item in told)
+        return isinstance(told, list) and all(self._foreign(item, frozenset()) for item in told)
 
-    def _foreign(self, extension: Any, known: Any) -> bool:
+    def _foreign(self, extension: Any, urls: frozenset[Any]) -> bool:
         """Whether an extension is neither ours nor one that the profile knows here."""
         url = extension.get("url") if isinstance(extension, dict) else None
         if not isinstance(url, str) or not url.startswith(("http://", "https://", "urn:")):
             return False  # a part of an extension, or malformed
-        return not url.startswith(self._base) and url not in _fixed_urls(known)
+        return not url.startswith(self._base) and url not in urls
 
     def _child(self, inner: Any, known: Any) -> Any:
         if isinstance(inner, dict):
@@ -173,18 +199,19 @@ class _Cleaner:
                 return known.value
             return self.element(inner, known if isinstance(known, Element) else None)
         if isinstance(inner, list):
-            if len(inner) > LONGEST:
-                return inner
-            return [
-                self._child(item, _of_list(item, known) if isinstance(item, dict) else None) for item in inner
-            ]
+            of = _of_items(known)
+            return [self._child(item, of(item) if isinstance(item, dict) else None) for item in inner]
         if isinstance(inner, str) and (found := LONG_FRACTION.fullmatch(inner)):
             return found[1] + found[2]
         return inner
 
 
-def _fixed_urls(known: Any) -> set[Any]:
-    return {_constant(part, "url") for part in _parts(known)}
+def _is_reference(value: JsonObject) -> bool:
+    return ("reference" in value or "identifier" in value) and value.keys() <= REFERENCE
+
+
+def _fixed_urls(known: Any) -> frozenset[Any]:
+    return frozenset(_constant(part, "url") for part in _parts(known))
 
 
 def _parts(known: Any) -> list[Slice]:
@@ -205,9 +232,28 @@ def _means(coding: JsonObject, constant: Any) -> bool:
     return bool(said) and said == {name: value for name, value in constant.items() if name not in passed}
 
 
-def _of_list(item: JsonObject, known: Any) -> Element | Fixed | None:
-    """What an item of a list may have: all that the slices have whose constants it has."""
-    fitting = [part.content for part in _parts(known) if _fits(item, part.content)]
+def _of_items(known: Any) -> Callable[[JsonObject], Element | Fixed | None]:
+    """What an item of a list may have: all that the slices have whose constants it has. Asked for every item of a hostile list
+    too: the slices of extensions are looked up by their URL, and what several have together is put together once.
+    """
+    by_url: dict[Any, list[Element | Value]] = {}
+    for part in _parts(known):
+        by_url.setdefault(_constant(part, "url"), []).append(part.content)
+    together: dict[tuple[int, ...], Element | Fixed | None] = {}
+
+    def of(item: JsonObject) -> Element | Fixed | None:
+        url = item.get("url")
+        candidates = [*by_url.get(None, ()), *(by_url.get(url, ()) if isinstance(url, str) else ())]
+        fitting = [content for content in candidates if _fits(item, content)]
+        key = tuple(map(id, fitting))
+        if key not in together:
+            together[key] = _all_of(fitting)
+        return together[key]
+
+    return of
+
+
+def _all_of(fitting: list[Element | Value]) -> Element | Fixed | None:
     if len(fitting) == 1 and isinstance(fitting[0], Element | Fixed):
         return fitting[0]
     elements = [content for content in fitting if isinstance(content, Element)]

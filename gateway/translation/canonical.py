@@ -117,6 +117,15 @@ def _checker(
     return check
 
 
+def accepts(bundle: JsonObject, court: Court) -> bool:
+    """Whether `issues` would find nothing, without a look for what is wrong."""
+    if not court.bundle.fits(bundle):
+        return False
+    entries = bundle["entry"]
+    judges = _judges(entries, court)
+    return len(judges) == len(entries) and not _between(entries, judges)
+
+
 def issues(bundle: JsonObject, court: Court) -> tuple[Fault, ...]:
     """All that is wrong with a Bundle, at most MOST; no values of it. () = canonical."""
     if not court.bundle.fits(bundle):
@@ -125,6 +134,11 @@ def issues(bundle: JsonObject, court: Court) -> tuple[Fault, ...]:
     judges = _judges(entries, court)
     if len(judges) < len(entries):
         return _malformed(entries, court)[:MOST]
+    return tuple(_between(entries, judges)[:MOST])
+
+
+def _between(entries: list[JsonObject], judges: list[Judge]) -> list[Fault]:
+    """What is wrong between resources that are each well."""
     urls = {entry["fullUrl"]: judge.kind for entry, judge in zip(entries, judges, strict=True)}
     bad = _headers(judges)
     if len(urls) < len(entries):
@@ -132,8 +146,9 @@ def issues(bundle: JsonObject, court: Court) -> tuple[Fault, ...]:
     for at, (judge, entry) in enumerate(zip(judges, entries, strict=True)):
         found: list[str] = []
         judge.references(entry["resource"], urls, found)
-        bad += [_dangling(judge, at, path) for path in found]
-    return tuple(bad[:MOST])
+        if found:
+            bad += [_dangling(judge, at, path) for path in found]
+    return bad
 
 
 def _dangling(judge: Judge, at: int, path: str) -> Fault:
