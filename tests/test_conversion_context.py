@@ -528,3 +528,18 @@ def test_another_samu_s_case_takes_no_patient_of_the_viewer_away() -> None:
     assert [back[name] for name in ("patient", "medicalNote")] == [
         RICH_HEALTH[name] for name in ("patient", "medicalNote")
     ]
+
+
+def test_an_update_takes_nothing_back_that_fire_has_said_since() -> None:
+    own = said("RS-EDA", RICH_HEALTH, 1)
+    first = crossed(own).message
+    corrected = attention(first.body) | {"location": {**first.body["location"], "freetext": "3 rue Haute"}}
+    fire = said("RC-EDA", corrected, 2)
+    note = {"medicalNoteId": f"{SAMU}.medicalNote.9", "operator": {"role": "ARM"}, "freetext": "rappel"}
+    update = {"caseId": RICH_HEALTH["caseId"], "medicalNote": [note]}
+    with pytest.raises(NotApplicable):
+        crossed(said("RS-EDA-MAJ", update, 3), fire, first, stated=(own,))
+    level = {"caseId": RICH_HEALTH["caseId"], "qualification": {"details": {"priority": "P2"}}}
+    made = crossed(said("RS-EDA-MAJ", level, 4), fire, first, stated=(own,)).message.body
+    assert made["location"]["freetext"] == "3 rue Haute"
+    assert made["initialAlert"]["reporting"] == "STANDARD"

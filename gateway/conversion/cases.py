@@ -1,5 +1,7 @@
 """A case (RS-EDA, RC-EDA) for the other side, with what its recipient knows of it. Pure."""
 
+from typing import Any
+
 from gateway.conversion.context import Context, known_case, left_out, stated_case, updated
 from gateway.conversion.crossing import GIVEN, NO_PLACE, WITHHELD, Crossed, cross
 from gateway.conversion.giving_back import GivenBack, Views, given_back
@@ -9,6 +11,7 @@ from gateway.conversion.rules import rules
 from gateway.conversion.sides import About, Side, side
 from gateway.errors import Untranslatable
 from gateway.model import JsonObject, Message
+from gateway.validation.place import Place
 
 OTHER = {"RS-EDA": "RC-EDA", "RC-EDA": "RS-EDA"}
 UPDATE_ALONE = "an update says a part of the case only; send the whole case (RS-EDA) to this recipient"
@@ -16,6 +19,8 @@ NO_CONTEXT = (
     "no-context: nothing that the recipient said or was sent of this case is known, so nothing is given back to it of what "
     "the other side's type has no field for"
 )
+PRIORITY: Place = ("qualification", "details", "priority")
+REPORTING: Place = ("initialAlert", "reporting")  # what the other side makes of it
 Made = tuple[JsonObject, tuple[Loss, ...]]
 
 
@@ -56,6 +61,32 @@ def still_lost(crossed: Crossed, views: Views, result: GivenBack) -> tuple[Loss,
     return tuple(found)
 
 
+def _own_word(context: Context, about: About) -> JsonObject | None:
+    """What the recipient itself said of the case after this sender did; None where the sender had the last word."""
+    ends = about.recipient, about.sender
+    said = (one for one in context.seen if one.message_type == "RC-EDA" and one.envelope.sender_id in ends)
+    last = next(said, None)
+    return last.body if last is not None and last.envelope.sender_id == about.recipient else None
+
+
+def _updated_view(view: Any, before: Any, after: Any, body: Any, update: JsonObject, place: Place) -> Any:
+    """What the recipient said, with what the update changes or says: the rest of the sender's case is older than it.
+
+    `before` and `after` are the sender's case without and with the update, `body` what it would be told.
+    """
+    parts = view, before, after, body
+    if all(isinstance(one, dict) for one in parts):
+        made = {}
+        for name in dict.fromkeys([*body, *view]):
+            one, two, three, four = (at(part, (name,)) for part in parts)
+            part = _updated_view(one, two, three, four, update, (*place, name))
+            if part is not ABSENT:
+                made[name] = part
+        return made
+    said = PRIORITY if place == REPORTING else place
+    return view if before == after and at(update, said) is ABSENT else body
+
+
 def update_for(message: Message, about: About, context: Context) -> Made:
     """An RS-EDA-MAJ as the whole case: in what its sender itself stated, else in what the recipient was sent by it."""
     update, sender = message.body, about.sender
@@ -69,8 +100,11 @@ def update_for(message: Message, about: About, context: Context) -> Made:
         whole = cross(case, side("RC-EDA"), side("RS-EDA"), about.back).body
         # how many victims there are is not said by the patients of a part
         update = {name: value for name, value in update.items() if name not in withheld}
-    without = left_out(whole, update)
-    body, lost = case_for(updated(whole, update), "RS-EDA", about, context)
+    without, now = left_out(whole, update), updated(whole, update)
+    body, lost = case_for(now, "RS-EDA", about, context)
+    if (view := _own_word(context, about)) is not None:
+        before, after = (cross(one, side("RS-EDA"), side("RC-EDA"), about).body for one in (whole, now))
+        body = _updated_view(view, before, after, body, update, ())
     said = [one for one in lost if one.reason not in {GIVEN, WITHHELD, NO_CONTEXT} and one.source]
     return (
         body,

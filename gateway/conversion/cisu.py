@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway import edxl, validation
 from gateway.conversion.cases import NO_CONTEXT, case_for, update_for
-from gateway.conversion.context import NOTHING, Context, is_repeat
+from gateway.conversion.context import NOTHING, UPDATE, Context, is_repeat, known_case
 from gateway.conversion.moving import Loss
 from gateway.conversion.resources import resources_for
 from gateway.conversion.sides import VERSION, About, instant, side
@@ -59,13 +59,19 @@ def exchanged(message: Message, message_type: str, context: Context = NOTHING) -
     made = _message(message, message_type, body)
     if not validation.is_valid(made):
         raise Untranslatable(f"{message_type} {VERSION} cannot say this message", "content[0]")
-    if is_repeat(message, made, known.seen):
+    if is_repeat(message, made, known.seen) or _changes_nothing(message, body, known):
         raise NotApplicable(REPEAT, "content[0]")
     below: Place = ("message", message.root_key)
     there: Place = ("message", made.root_key)
     lost = tuple(Loss((*below, *o.source), (*there, *o.target) if o.target else (), o.reason) for o in lost)
     further = _statuses(made, plain) if message_type == "RS-RI" else ()
     return Exchange((made, *further), lost, kept)
+
+
+def _changes_nothing(message: Message, body: JsonObject, known: Context) -> bool:
+    """Whether an update leaves its recipient's view as it is. A withdrawal never does."""
+    is_update = message.message_type == UPDATE and message.document.get("distributionKind") != "Cancel"
+    return is_update and body == known_case(known.seen, "RC-EDA")
 
 
 def _listed(case_id: str, resources: list[JsonObject]) -> JsonObject:
