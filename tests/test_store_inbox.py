@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from gateway.errors import Refused
-from gateway.model import Delivery, Status
+from gateway.model import Status
 from gateway.store import Store
 from tests.patience import GIVE_UP
 from tests.store_samples import NOW, delivery, opened, submission
@@ -205,27 +204,3 @@ async def test_ended_waits_end_at_once_and_for_good(store: Store) -> None:
     async with asyncio.timeout(GIVE_UP):  # not to hang where it fails
         assert await poll is False
         assert await store.wait_inbox("south", 0, 3_600) is False
-
-
-async def test_the_resources_that_a_recipient_was_told(store: Store) -> None:
-    def told(number: int, **changes: Any) -> Delivery:
-        return delivery(number, **{"message_type": "RC-RI", "case_id": "c", **changes})
-
-    wanted = [told(number) for number in range(4)]
-    for one in wanted:
-        await store.deposit(one, NOW + 1)
-    for other in (
-        told(5, message_type="RC-EDA"),
-        told(6, case_id="d"),
-        told(7, recipient="fr.fire.x"),
-        told(8, publisher_id="north"),
-    ):
-        await store.deposit(other, NOW + 2)
-    (item, *_) = await store.read_inbox("south", 0, 10)
-    await store.acknowledge("south", item.id, NOW + 3, None)
-    recipient = wanted[0].recipient
-    assert await store.resources_told("south", recipient, "c", 10) == wanted[::-1]
-    assert await store.resources_told("south", recipient, "c", 2) == wanted[:1:-1]
-    assert await store.resources_told("south", recipient, "", 2) == []
-    await store.erase(NOW + 1_000)
-    assert await store.resources_told("south", recipient, "c", 10) == wanted[:0:-1]

@@ -184,12 +184,6 @@ async def hear_that_it_cannot_be(store: Store, numbers: range) -> None:
         await store.refuse_delivery(sent.distribution_id, sent.sender, NOW, "", error)
 
 
-async def tell_resources(store: Store, numbers: range) -> None:
-    for item in await deliver(store, numbers):
-        told = await store.resources_told("south", item.delivery.recipient, item.delivery.case_id, 5)
-        assert told == [item.delivery]
-
-
 async def recall(store: Store, numbers: range) -> None:
     await receive(store, numbers)
     await at_once(store.deposit(delivery(n, quiet=n % 2 == 0), NOW) for n in numbers)
@@ -222,7 +216,7 @@ OPERATIONS: dict[str, Callable[[Store, range], Awaitable[object]]] = {
     f.__name__: f
     for f in (
         receive, repeat, look_for, send_answers, follow, list_sent, forward, retry, replay, deliver_again, read, read_nothing, take_out,
-        hear_of, hear_that_it_cannot_be, tell_resources, recall, tell, sign_in,
+        hear_of, hear_that_it_cannot_be, recall, tell, sign_in,
     )
 }  # fmt: skip
 

@@ -35,7 +35,7 @@ PRAGMA user_version = 3;
 }
 # a file made before these were known gets them when it is opened
 LATER = (
-    "CREATE INDEX IF NOT EXISTS inbox_resources ON inbox (case_id, publisher_id, seq) WHERE message_type = 'RC-RI'",
+    "DROP INDEX IF EXISTS inbox_resources",
     # the history of a case
     (
         "CREATE INDEX IF NOT EXISTS messages_by_case ON messages (case_id, publisher_id, sender)"

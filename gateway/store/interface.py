@@ -276,13 +276,6 @@ class Store(Protocol):
     async def inbox_item(self, publisher_id: str, item_id: str) -> InboxItem | None:
         """One item of this publisher's, acknowledged or not. The content of an erased one is empty."""
 
-    async def resources_told(
-        self, publisher_id: str, recipient: str, case_id: str, limit: int
-    ) -> list[Delivery]:
-        """The RC-RI of a case that a recipient of this publisher's was sent, newest first, acknowledged or not; erased
-        ones are left out.
-        """
-
     async def case_history(
         self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
     ) -> list[Contribution]:

@@ -286,12 +286,6 @@ class PostgresStore:
         """One item of this publisher's."""
         return await self._engine.ask(postgres_reads.inbox_item, publisher_id, item_id)
 
-    async def resources_told(
-        self, publisher_id: str, recipient: str, case_id: str, limit: int
-    ) -> list[Delivery]:
-        """The RC-RI of a case that a recipient was sent."""
-        return await self._engine.ask(postgres_reads.resources_told, publisher_id, recipient, case_id, limit)
-
     async def case_history(
         self, publisher_id: str, inbox_id: str, case_id: str, since: float, limit: int
     ) -> list[Contribution]:

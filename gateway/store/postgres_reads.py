@@ -6,7 +6,7 @@ from typing import NamedTuple
 import asyncpg
 
 from gateway.errors import Refused
-from gateway.model import Contribution, Delivery, InboxItem, Receipt, Step
+from gateway.model import Contribution, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.attempts import FAILING
@@ -48,11 +48,6 @@ DEPOSITED_FOR = """
 SELECT i.recipient FROM unnest($1::text[]) AS g (publisher_id)
 JOIN inbox i ON i.publisher_id = g.publisher_id AND i.distribution_id = $2 AND ($3 = '' OR i.sender = $3)
 """
-RESOURCES_TOLD = f"""
-SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)
-WHERE i.message_type = 'RC-RI' AND i.case_id = $1 AND i.publisher_id IS NOT DISTINCT FROM $2 AND i.recipient = $3
-ORDER BY i.seq + 0 DESC LIMIT $4
-"""  # noqa: S608 - constant
 # `ABOUT` orders by the columns of its index, which no other index can serve, and bounds what is looked at before anything of it
 # is left out.
 ABOUT = f"""
@@ -206,14 +201,6 @@ async def recipients(
     if not found:
         found = await connection.fetch(DEPOSITED_FOR, list(publisher_ids), distribution_id, sender)
     return frozenset(row[0] for row in found)
-
-
-async def resources_told(
-    connection: Connection, publisher_id: str, recipient: str, case_id: str, limit: int
-) -> list[Delivery]:
-    """The RC-RI of a case that a recipient was sent, newest first."""
-    found = await connection.fetch(RESOURCES_TOLD, case_id, publisher_id, recipient, limit)
-    return [rows.inbox_item(row).delivery for row in found]
 
 
 async def case_history(

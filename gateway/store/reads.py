@@ -6,7 +6,7 @@ from contextlib import closing
 from heapq import merge
 from typing import Any
 
-from gateway.model import Contribution, Delivery, InboxItem, Receipt, Step, Submission
+from gateway.model import Contribution, InboxItem, Receipt, Step, Submission
 from gateway.store import rows, timeline
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
@@ -165,19 +165,6 @@ def recipients(
             row for one in publisher_ids for row in connection.execute(statement, (one, *key)).fetchall()
         ]
     return frozenset(recipient for (recipient,) in found)
-
-
-def resources_told(
-    connection: sqlite3.Connection, publisher_id: str, recipient: str, case_id: str, limit: int
-) -> list[Delivery]:
-    """The RC-RI of a case that a recipient was sent, newest first."""
-    found = connection.execute(
-        f"SELECT {rows.ITEM} FROM inbox i JOIN contents c USING (seq)"  # noqa: S608 - constant
-        " WHERE i.message_type = 'RC-RI' AND i.case_id = ? AND i.publisher_id = ? AND i.recipient = ?"
-        " ORDER BY i.seq DESC LIMIT ?",
-        (case_id, publisher_id, recipient, limit),
-    )
-    return [rows.inbox_item(row).delivery for row in found.fetchall()]
 
 
 def case_history(
