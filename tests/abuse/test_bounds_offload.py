@@ -85,7 +85,7 @@ async def test_the_answers_are_those_of_the_loop(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     async with house(tmp_path / "a") as gateway:
         inline = await answers(gateway)
-    judged, translated, made = done("judged"), done("answered"), done("to_bundle")
+    judged, translated, made = done("judged"), done("answered") + done("brief_of"), done("to_bundle")
     async with house(tmp_path / "b", heavy_workers=2) as gateway:
         gateway.runtime.offload.start(workbench.warm)
         assert await answers(gateway) == inline
@@ -94,7 +94,8 @@ async def test_the_answers_are_those_of_the_loop(tmp_path: Path) -> None:
     assert inline["valid", "/v1/messages"][0] == 202
     assert inline["many issues", "/v1/messages"][0] == 422
     assert done("judged") - judged >= 13  # each but the small one twice, that one when it has told a few
-    assert done("answered") - translated >= 7
+    # one of them is refused before, when its case is looked for
+    assert done("answered") + done("brief_of") - translated >= 7
     assert done("to_bundle") - made >= 1
 
 
