@@ -44,7 +44,7 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
 m(i, seq) AS (SELECT i, {FIRST} + i * :step FROM n)
 INSERT INTO messages SELECT seq, printf('%016x%016x', seq, seq), 'p' || (i % {PUBLISHERS}), 'fr.health.samu440_old' || i,
     zeroblob(32), 'application/json', 'RS-EDA', 'v3', 'fr.health.samu440', 'fr.health.samu750', 'case' || i, '', 0,
-    'ordinary', 1, {NOW - 100_000}, {NOW}, 'fr.health.samu750' || char(9) || 'case' || i, seq, 'forwarded', 1, NULL, '["forwarded",{NOW},""],' FROM m;
+    'ordinary', 1, {NOW - 100_000}, {NOW}, 'fr.health.samu750' || char(9) || 'case' || i, seq, 'forwarded', 1, NULL, '["forwarded",{NOW},""],', '', '' FROM m;
 """
 FILL_POSTGRES = f"""
 INSERT INTO messages SELECT seq, lpad(to_hex(seq), 16, '0') || lpad(to_hex(seq), 16, '0'), 'p' || (i % {PUBLISHERS}),
