@@ -306,3 +306,17 @@ def test_a_remark_that_only_resembles_is_not_taken_for_the_fact() -> None:
         "Délai de réponse : 300 min",
         "Délai de réponse : 30",
     ]
+
+
+def test_an_earlier_note_silences_no_other_decision_and_no_other_patient() -> None:
+    first = {**DECISION, "decisionType": "INTER", "resourceType": "SMUR.PED"}
+    del first["orientationType"], first["destination"]
+    there = convert(convert(case(patient=[PATIENT], decision=[first]), "v1").message, "v3").message
+    other = {**PATIENT, "patientId": "fr.health.samu440.patient.P2"}
+    later = {**first, "creation": "2026-11-29T09:00:00+01:00"}
+    body = deepcopy(there.body)
+    body["patient"] = [PATIENT, other]
+    body["decision"] = [*body["decision"], later, {**later, "patientId": other["patientId"]}]
+    again = convert(message("RS-EDA", "v3", body), "v1").message
+    told = [note["freetext"] for note in notes(again) if "(SMUR.PED)" in note["freetext"]]
+    assert [text.count("29/11/2026 à 09:00") for text in told] == [0, 1, 1]

@@ -23,6 +23,7 @@ from schemas.fields import Field, table
 
 AS_TEXT = "it is part of this text"
 NOTE, TEXT = "medicalNote", "freetext"
+DECISION, OBSERVATION = "Décision", "Observation"
 NOTE_ID = "fr.health.hub.medicalNote."
 ITEMS = frozenset({"patient", "decision", NOTE})  # a note for each
 PATIENT_IDS = ("patientId", "idPat")
@@ -120,8 +121,13 @@ class Notes:
         self._known = {one.get(self._id.name): n for n, one in enumerate(made.body.get(NOTE, ()))}
         self._used: set[str] = set()
         self._headings = _headings(source)
-        own = [one for one in source.body.get(NOTE, ()) if one.get("operator") == GATEWAY]
-        self._told = {line.partition(" : ")[0] for one in own for line in one[TEXT].split("\n")}
+        # what the gateway's own earlier notes are about: each line's title, with the patient and the decision or observation
+        self._told: set[tuple[str | None, str, str]] = set()
+        for one in source.body.get(NOTE, ()):
+            if one.get("operator") == GATEWAY:
+                lines = one[TEXT].split("\n")
+                act = next((line for line in lines if line.startswith((DECISION, OBSERVATION))), "")
+                self._told |= {(_id_of(one), act, line.partition(" : ")[0]) for line in lines}
 
     def add(self, subject: Subject, wide: Iterable[Place]) -> tuple[Subject, Place]:
         """Adds the note about a subject; what of it is there, and the text's place, () where there is nothing to read.
@@ -129,25 +135,27 @@ class Notes:
         `wide`: what stands there by another code. An earlier note that says such a fact stays its last word: what the
         sender has in the field may be no more than the code that the gateway itself wrote.
         """
-        place = subject.place
+        place, value = subject.place, at(self._source.body, subject.place)
+        about = _id_of(value) if isinstance(value, dict) and place[0] in ITEMS else None
         linking = [b for b in subject.lost if french.LINKS.fullmatch(str((*place, *b)[-1]))]
-        told = subject.without([*linking, *(b for b in wide if self._is_told((*place, *b)))])
+        known = [b for b in wide if self._is_told(about, self._act(subject), (*place, *b))]
+        told = subject.without([*linking, *known])
         lines = list(self._lines(told)) if told.lost else []
         if not lines:
             return told, ()
-        value = at(self._source.body, place)
-        about = _id_of(value) if isinstance(value, dict) and place[0] in ITEMS else None
-        text = "\n".join([*self._heading(told), *lines])
-        # The id depends on case, patient and facts alone: neither an echo nor a new name piles notes up
-        seed = [self._source.body.get("caseId", ""), place[0], about or "", *lines]
-        return told, (NOTE, self._put(seed, text, "\n".join(lines), about), TEXT)
+        # The id depends on case, patient, decision and facts alone: neither an echo nor a new name piles notes up
+        facts = [act, *lines] if (act := self._act(told)) else lines
+        seed = [self._source.body.get("caseId", ""), place[0], about or "", *facts]
+        patient = self._headings.get(about or "", "") if place[0] in ITEMS else ""
+        text = "\n".join([patient, *facts] if patient else facts)
+        return told, (NOTE, self._put(seed, text, "\n".join(facts), about), TEXT)
 
-    def _put(self, seed: list[Any], text: str, lines: str, about: str | None) -> int:
+    def _put(self, seed: list[Any], text: str, facts: str, about: str | None) -> int:
         notes: list[JsonObject] = self._made.body.setdefault(NOTE, [])
         for number in range(1, len(notes) + 2):
             identifier = NOTE_ID + digest(seed if number == 1 else [*seed, number])
             index = self._known.get(identifier)
-            if identifier in self._used or (index is not None and not notes[index][TEXT].endswith(lines)):
+            if identifier in self._used or (index is not None and not notes[index][TEXT].endswith(facts)):
                 continue  # another subject's, or somebody changed it
             self._used.add(identifier)
             if index is not None:
@@ -172,9 +180,12 @@ class Notes:
         fits = re.compile(pattern.regex).search
         return identifiers.carried(patient_id, identifiers.prefix(pattern.name), lambda one: bool(fits(one)))
 
-    def _is_told(self, place: Place) -> bool:
+    def _is_told(self, about: str | None, act: str, place: Place) -> bool:
         field = _field(self._source, place)
-        return field is not None and any(title.endswith(field.title) for title in self._told)
+        return field is not None and any(
+            (about, act) == (patient, other) and title.endswith(field.title)
+            for patient, other, title in self._told
+        )
 
     def _lines(self, subject: Subject) -> Iterator[str]:
         place, value = subject.place, at(self._source.body, subject.place)
@@ -186,19 +197,16 @@ class Notes:
             part = {name: part}
         yield from french.lines(part, table(self._source.message_type, self._source.model_version).root)
 
-    def _heading(self, subject: Subject) -> Iterator[str]:
-        """Who and what a note is about: the patient first."""
+    def _act(self, subject: Subject) -> str:
+        """Which decision or observation a note is about, by date and kind; "" for anything else."""
         place, value = subject.place, at(self._source.body, subject.place)
-        if place[0] not in ITEMS or not isinstance(value, dict):
-            return
-        if heading := self._headings.get(_id_of(value) or ""):
-            yield heading
-        if place[0] != "patient":
-            known = _field(self._source, (*place, "decisionType"))
-            what = french.said(value["decisionType"], known) if known else ""
-            when = f" du {french.moment(value['creation'])}" if value.get("creation") else ""
-            name = "Décision" if place[0] == "decision" else "Observation"
-            yield f"{name}{when} : {what}" if what else f"{name}{when}"
+        if place[0] not in {"decision", NOTE} or not isinstance(value, dict):
+            return ""
+        known = _field(self._source, (*place, "decisionType"))
+        what = french.said(value["decisionType"], known) if known else ""
+        when = f" du {french.moment(value['creation'])}" if value.get("creation") else ""
+        name = DECISION if place[0] == "decision" else OBSERVATION
+        return f"{name}{when} : {what}" if what else f"{name}{when}"
 
 
 def _headings(source: Message) -> dict[str, str]:
