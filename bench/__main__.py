@@ -38,6 +38,8 @@ RATIOS = {
     "forward": ("proxy_cpu_us", "forward_cpu_us"),  # messages per CPU-second: the core is no part of it
     "validate": ("validate", "validate_peer"),
     "translate": (translation.CONVERSION, "bare"),
+    "cross": (translation.TO_FIRE, "bare"),
+    "cross_back": (translation.TO_HEALTH, "bare"),
     **dict.fromkeys(replicas.RATIOS),
 }
 FORWARDED = re.compile(r'^gateway_forward_total\{result="forwarded"\} (\S+)', re.MULTILINE)

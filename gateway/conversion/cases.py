@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.conversion.context import Context, known_case, left_out, stated_case, updated
-from gateway.conversion.crossing import GIVEN, NO_PLACE, WITHHELD, Crossed, cross
+from gateway.conversion.crossing import GIVEN, NO_PLACE, WITHHELD, Crossed, body_for, cross
 from gateway.conversion.giving_back import GivenBack, Views, given_back
 from gateway.conversion.moving import Loss
 from gateway.conversion.places import ABSENT, at, leaves
@@ -39,8 +39,8 @@ def views_of(
     known: JsonObject, said: JsonObject, crossed: Crossed, here: Side, there: Side, about: About
 ) -> Views:
     """What the viewer knows, converted to the other side's type and back, beside what the other side says."""
-    expected = cross(known, there, here, about.back).body
-    return Views(known, expected, cross(expected, here, there, about).body, said, crossed.body)
+    expected = body_for(known, there, here, about.back)
+    return Views(known, expected, body_for(expected, here, there, about), said, crossed.body)
 
 
 def still_lost(crossed: Crossed, views: Views, result: GivenBack) -> tuple[Loss, ...]:
@@ -97,13 +97,13 @@ def update_for(message: Message, about: About, context: Context) -> Made:
         case = known_case(told, "RC-EDA")
         if case is None:
             raise Untranslatable(UPDATE_ALONE, "content[0]")
-        whole = cross(case, side("RC-EDA"), side("RS-EDA"), about.back).body
+        whole = body_for(case, side("RC-EDA"), side("RS-EDA"), about.back)
         # how many victims there are is not said by the patients of a part
         update = {name: value for name, value in update.items() if name not in withheld}
     without, now = left_out(whole, update), updated(whole, update)
     body, lost = case_for(now, "RS-EDA", about, context)
     if (view := _own_word(context, about)) is not None:
-        before, after = (cross(one, side("RS-EDA"), side("RC-EDA"), about).body for one in (whole, now))
+        before, after = (body_for(one, side("RS-EDA"), side("RC-EDA"), about) for one in (whole, now))
         body = _updated_view(view, before, after, body, update, ())
     said = [one for one in lost if one.reason not in {GIVEN, WITHHELD, NO_CONTEXT} and one.source]
     return (

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from gateway.conversion import code_map, sentences
 from gateway.conversion.changes import REASONS
+from gateway.conversion.code_map import CodeChange
 from gateway.conversion.moving import Loss
 from gateway.conversion.places import at, leaves
 from gateway.conversion.rules import rules
 from gateway.conversion.sentences import Written
-from gateway.conversion.sides import About, Given, Side, carried, fill
+from gateway.conversion.sides import About, Given, Part, Side, carried, fill
 from gateway.conversion.withholding import WITHHELD
 from gateway.model import JsonObject
 from gateway.validation.place import Place
@@ -40,14 +41,14 @@ class Crossed:
 
 def cross(source: JsonObject, here: Side, there: Side, about: About) -> Crossed:
     """The use case as the other side's. A withheld member is reported once, as a whole."""
-    coded, codes_lost = _with_other_codes(source, there)
+    coded, changes = _with_other_codes(source, there)
     made = carried(coded, here, there)
     written = _sentences(coded, made.body, there, about)
     given = [*made.given, *fill(made.body, coded, there, about)]
     said = [one.source for one in written] + [one.source for one in given if one.source]
     lost = [
         *(Loss((name,), (), WITHHELD) for name in rules(there.message_type).withheld if name in source),
-        *codes_lost,
+        *_codes_lost(source, coded, changes),
         *_given(given, source),
         *_texts(written),
         *_unsaid(source, made.left, here, said),
@@ -55,22 +56,34 @@ def cross(source: JsonObject, here: Side, there: Side, about: About) -> Crossed:
     return Crossed(made.body, tuple(lost))
 
 
-def _with_other_codes(source: JsonObject, there: Side) -> tuple[JsonObject, list[Loss]]:
+def body_for(source: JsonObject, here: Side, there: Side, about: About) -> JsonObject:
+    """The use case as the other side's, without the account: for a comparison."""
+    coded, _ = _with_other_codes(source, there)
+    made = carried(coded, here, there).body
+    _sentences(coded, made, there, about)
+    for _ in fill(made, coded, there, about):
+        pass
+    return made
+
+
+def _with_other_codes(source: JsonObject, there: Side) -> tuple[JsonObject, tuple[CodeChange, ...]]:
     """The case with the codes of the other side's lists, by the official code map; resources have none of these codes."""
     if "qualification" not in source:
-        return source, []
+        return source, ()
     qualification, changes = code_map.crossed(
         source["qualification"], to_health=there.message_type == "RS-EDA"
     )
-    lost = []
+    return {**source, "qualification": qualification}, changes
+
+
+def _codes_lost(source: JsonObject, coded: JsonObject, changes: Iterable[CodeChange]) -> Iterator[Loss]:
     for change in changes:
         reason = FOLDED if change.folded else OTHER_CODE if change.target else NO_CODE
         for below, value in leaves(at(source["qualification"], change.source)):
             target: Place = (*change.target, *below) if change.target else ()
-            if not target or at(qualification, target) != value:
+            if not target or at(coded["qualification"], target) != value:
                 place: Place = ("qualification", *change.source, *below)
-                lost.append(Loss(place, ("qualification", *target) if target else (), reason))
-    return {**source, "qualification": qualification}, lost
+                yield Loss(place, ("qualification", *target) if target else (), reason)
 
 
 def _sentences(source: JsonObject, made: JsonObject, there: Side, about: About) -> list[Written]:
@@ -97,7 +110,7 @@ def _texts(written: list[Written]) -> Iterator[Loss]:
     return (Loss(source, target, AS_TEXT) for source, target in first.items())
 
 
-def _unsaid(source: JsonObject, left: Iterable[Place], here: Side, said: list[Place]) -> Iterator[Loss]:
+def _unsaid(source: JsonObject, left: Iterable[Part], here: Side, said: list[Place]) -> Iterator[Loss]:
     """What is neither carried nor said otherwise (`said`), nor a copy of another part of the source (an alert's location)."""
     copies = [
         (tuple(step.removesuffix("?") for step in rule.steps), rule.paths[0])
@@ -105,8 +118,9 @@ def _unsaid(source: JsonObject, left: Iterable[Place], here: Side, said: list[Pl
         if rule.verb == "copy"
     ]
     parts = {*said}
+    every = ((*place, *below) for place, part in left for below, _ in leaves(part))
     lost = {
-        place: None for place in left if parts.isdisjoint(place[:depth] for depth in range(len(place) + 1))
+        place: None for place in every if parts.isdisjoint(place[:depth] for depth in range(len(place) + 1))
     }
     for place in lost:
         origins = [(*path, *place[len(copy) :]) for copy, path in copies if place[: len(copy)] == copy]

@@ -39,7 +39,7 @@ class Views:
     def below(self, name: str) -> "Views":
         """The member of that name."""
         parts = (self.known, self.expected, self.echo, self.said, self.new)
-        return Views(*(at(part, (name,)) for part in parts))
+        return Views(*[part.get(name, ABSENT) if isinstance(part, dict) else ABSENT for part in parts])
 
     @property
     def is_unchanged(self) -> bool:
@@ -59,7 +59,7 @@ class GivenBack:
     """
 
     body: JsonObject
-    back: tuple[Place, ...]
+    back: frozenset[Place]
     moved: dict[Place, Place]
 
     def target(self, place: Place) -> Place:
@@ -72,7 +72,7 @@ class GivenBack:
 
     def is_back(self, place: Place) -> bool:
         """Whether the viewer's own part stands at a place, or all of that place in it."""
-        return any(place[: len(part)] == part for part in self.back)
+        return any(place[:depth] in self.back for depth in range(len(place) + 1))
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def given_back(views: Views, message_type: str) -> GivenBack:
     body: JsonObject = dict(views.new) if found is ABSENT else dict(found)
     if message_type.endswith("EDA"):
         _copies(body, views, message_type)
-    return GivenBack(body, tuple(record.back), record.moved)
+    return GivenBack(body, frozenset(record.back), record.moved)
 
 
 def _merged(views: Views, place: Place, record: _Record, kind: str, *, strict: bool) -> Any:

@@ -1,7 +1,6 @@
 """Parts of a JSON value by their places: reading, listing and putting them. Pure."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 from gateway.model import JsonObject
@@ -30,11 +29,18 @@ def at(value: Any, place: Place) -> Any:
     return value
 
 
+def copied(value: Any) -> Any:
+    """A copy that shares no object and no list with the value."""
+    if isinstance(value, dict):
+        return {name: copied(member) for name, member in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
 def put(holder: JsonObject, place: Place, value: Any) -> None:
     """Puts a copy of a value at a place, with the objects and lists above it; an index is that of an item there, or next."""
     at_: Any = holder
     for name, below in zip(place, (*place[1:], None), strict=True):
-        new = deepcopy(value) if below is None else [] if isinstance(below, int) else {}
+        new = copied(value) if below is None else [] if isinstance(below, int) else {}
         there = at(at_, (name,))
         if there is ABSENT and isinstance(name, int):
             at_.append(new)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.conversion.cases import still_lost, views_of
 from gateway.conversion.context import Context, NewestStates, known_resources
-from gateway.conversion.crossing import UNKNOWN_VEHICLE, Crossed, cross
+from gateway.conversion.crossing import UNKNOWN_VEHICLE, Crossed, body_for, cross
 from gateway.conversion.giving_back import given_back
 from gateway.conversion.moving import Loss
 from gateway.conversion.sides import About, Side, side
@@ -83,7 +83,7 @@ def _same(
     """
     back = about.back
     for resources in known.values():
-        expected = [cross(one, there, here, back).body for one in resources]
+        expected = [body_for(one, there, here, back) for one in resources]
         if [one for one in expected if _is_taken(one, here)] == said:
             count = iter(range(len(said)))
             return resources, [next(count) if _is_taken(one, here) else -1 for one in expected]
@@ -108,7 +108,7 @@ def _unsaid(
     """The viewer's own vehicles of types that the other side does not know, where that repeats all the others of them."""
     back = about.back
     ids = {one["resourceId"] for one in said}
-    taken = [_is_taken(cross(one, there, here, back).body, here) for one in own]
+    taken = [_is_taken(body_for(one, there, here, back), here) for one in own]
     if not any(taken) or not all(
         one["resourceId"] in ids for one, is_there in zip(own, taken, strict=True) if is_there
     ):

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.conversion.places import ABSENT, at, leaves, put
+from gateway.conversion.places import ABSENT, at, copied, put
 from gateway.conversion.rules import Rule, rules
 from gateway.edxl import facts
 from gateway.hub import is_health
@@ -63,24 +63,26 @@ class Given:
     equivalence: str
 
 
+Part = tuple[Place, Any]
+"""A place and what stands there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The other side's use case so far, the members that rules replaced, and the leaves of the source that are not in it."""
+    """The other side's use case so far, the members that rules replaced, and the parts of the source that are not in it."""
 
     body: JsonObject
     given: tuple[Given, ...]
-    left: tuple[Place, ...]
+    left: tuple[Part, ...]
 
 
 def carried(source: JsonObject, here: Side, there: Side) -> Carried:
     """What both sides have under one name, and what rules say in place of it. Withheld members are not looked at."""
     known = rules(there.message_type)
     replaced = {rule.steps[0] for rule in known.replacing} - {*known.withheld}
-    left: list[Place] = [
-        (name, *below) for name in source if name in replaced for below, _ in leaves(source[name])
-    ]
+    left: list[Part] = [((name,), source[name]) for name in source if name in replaced]
     members = {name: value for name, value in source.items() if name not in {*replaced, *known.withheld}}
-    made: JsonObject = _item(members, here.root, there.root, (), left)
+    made: JsonObject = _item(members, _common(here.message_type, there.message_type), (), left)
     given = [one for rule in known.replacing if (one := _replace(rule, source, made)) is not None]
     return Carried(made, tuple(given), tuple(left))
 
@@ -98,30 +100,64 @@ def fill(made: JsonObject, source: JsonObject, there: Side, about: About) -> Ite
                     yield Given(place, origin, equivalence)
 
 
-def _common(value: Any, here: Field, there: Field, place: Place, left: list[Place]) -> Any:
-    """What both have under the same name; the leaves of the rest go to `left`."""
-    if not here.repeats:
-        return _item(value, here, there, place, left)
-    items = (_item(item, here, there, (*place, index), left) for index, item in enumerate(value))
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What a field of one side and the field of the same name on the other side have in common."""
+
+    repeats: bool
+    is_leaf: bool
+    values: frozenset[str] | None  # codes that the other side has; None: every value
+    may_be_empty: bool
+    members: "dict[str, _Common]"
+    is_whole: bool  # the other side has all that may stand here
+
+
+@cache
+def _common(here_type: str, there_type: str) -> _Common:
+    """The fields that two types have in common, from their roots down."""
+    return _both(side(here_type).root, side(there_type).root)
+
+
+def _both(here: Field, there: Field) -> _Common:
+    if here.type != "object":
+        has_all = not there.values or (here.values and {*here.values} <= {*there.values})
+        values = frozenset() if here.type != there.type else None if has_all else frozenset(there.values)
+        return _Common(here.repeats, True, values, False, {}, values is None)
+    may_be_empty = there.required and not there.repeats and not any(child.required for child in there.fields)
+    pairs = ((one, there.child(one.name)) for one in here.fields)
+    members = {
+        one.name: _both(one, other)
+        for one, other in pairs
+        if other is not None and one.repeats == other.repeats
+    }
+    is_whole = len(members) == len(here.fields) and all(one.is_whole for one in members.values())
+    return _Common(here.repeats, False, None, may_be_empty, members, is_whole)
+
+
+def _value(value: Any, common: _Common, place: Place, left: list[Part]) -> Any:
+    """What both have under the same name; the rest goes to `left`."""
+    if not common.repeats:
+        return _item(value, common, place, left)
+    items = (_item(item, common, (*place, index), left) for index, item in enumerate(value))
     return [item for item in items if item is not ABSENT]
 
 
-def _item(value: Any, here: Field, there: Field, place: Place, left: list[Place]) -> Any:
-    if here.type != "object":
-        if here.type == there.type and (not there.values or value in there.values):
+def _item(value: Any, common: _Common, place: Place, left: list[Part]) -> Any:
+    if common.is_leaf:
+        if common.values is None or value in common.values:
             return value
-        left.append(place)
+        left.append((place, value))
         return ABSENT
     made = {}
     for name, member in value.items():
-        one, other = here.child(name), there.child(name)
-        if one is not None and other is not None and one.repeats == other.repeats:
-            made[name] = _common(member, one, other, (*place, name), left)
-        else:
-            left += [(*place, name, *below) for below, _ in leaves(member)]
-    made = {name: member for name, member in made.items() if member is not ABSENT}
-    may_be_empty = there.required and not there.repeats and not any(child.required for child in there.fields)
-    return made if made or not value or may_be_empty or not place else ABSENT
+        both = common.members.get(name)
+        if both is None:
+            left.append(((*place, name), member))
+        elif both.is_whole:
+            made[name] = copied(member)
+        elif (part := _value(member, both, (*place, name), left)) is not ABSENT:
+            made[name] = part
+    return made if made or not value or common.may_be_empty or not place else ABSENT
 
 
 def _replace(rule: Rule, source: JsonObject, made: JsonObject) -> Given | None:
