@@ -258,6 +258,18 @@ def test_a_new_list_takes_no_state_back() -> None:
     assert states(third) == {"A": ("ARRIVEE", "11:00"), "B": ("DEPART", "10:00")}
 
 
+def test_a_state_of_the_future_hides_none_that_comes_after_it() -> None:
+    """A vehicle's wrong clock: the state counts from when its message was sent."""
+    first = crossed(said("RS-RI", {"caseId": CASE_ID, "resource": [resource("A", "10:00")]})).message
+    wrong = status("A", "11:00", "ARRIVEE", 2)
+    wrong.body["state"]["datetime"] = "2062-01-31T11:00:00+01:00"
+    second = crossed(wrong, first).message
+    later = status("A", "11:30", "RETOUR", 3)
+    assert states(crossed(later, second, first).message) == {"A": ("RETOUR", "11:30")}
+    again = said("RS-RI", {"caseId": CASE_ID, "resource": [resource("A", "11:30")]}, 4)
+    assert states(crossed(again, second, first).message) == {"A": ("DEPART", "11:30")}
+
+
 UPDATE: JsonObject = {
     "caseId": CASE_ID,
     "qualification": {"details": {"priority": "P3"}},

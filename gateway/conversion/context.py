@@ -6,12 +6,15 @@ case ever gets in, whoever shares its id.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from gateway.conversion.sides import instant
+from gateway.edxl import facts
 from gateway.model import JsonObject, Message
 from schemas.fields import table
 
+CLOCKS = 300.0  # seconds by which the clocks of two ends may differ
 UPDATE = "RS-EDA-MAJ"
 CASE = "RS-EDA"  # the type whose parts an update says
 Key = Callable[[JsonObject], Hashable]
@@ -153,29 +156,47 @@ class _States:
 
 
 class NewestStates:
-    """The newest state that anyone stated of each resource, in RC-RI and RS-SR, by the state's own date."""
+    """The newest state that anyone stated of each resource, in RC-RI and RS-SR, by the state's own date.
+
+    A clock that is wrong must not hide what comes after: a state dated later than its own message was sent counts from then.
+    """
 
     def __init__(self, seen: Iterable[Message]) -> None:
-        self._newest: dict[str, JsonObject] = {}
+        self._newest: dict[str, tuple[float, JsonObject]] = {}
         for one in seen:
+            sent = facts.instant(one.envelope.date_time_sent)
+            latest = inf if sent is None else sent + CLOCKS
             if one.message_type == "RC-RI":
                 for resource in one.body["resource"]:
                     if not is_given(resource):
-                        self._take(resource["resourceId"], resource["state"])
+                        self._take(resource["resourceId"], resource["state"], latest)
             elif one.message_type == "RS-SR":
-                self._take(one.body["resourceId"], one.body["state"])
+                self._take(one.body["resourceId"], one.body["state"], latest)
 
-    def _take(self, resource_id: str, state: JsonObject) -> None:
-        known = self._newest.get(resource_id)
-        if known is None or instant(state) > instant(known):
-            self._newest[resource_id] = state
+    def _take(self, resource_id: str, state: JsonObject, latest: float) -> None:
+        known, began = self._newest.get(resource_id), min(instant(state), latest)
+        if known is None or began > known[0]:
+            self._newest[resource_id] = began, state
 
     def put(self, resource: JsonObject) -> JsonObject:
         """The resource of an RC-RI with the newest state."""
-        state = self._newest.get(resource["resourceId"])
-        if state is None or not (is_given(resource) or instant(state) > instant(resource["state"])):
+        known = self._newest.get(resource["resourceId"])
+        if known is None or not (is_given(resource) or known[0] > instant(resource["state"])):
             return resource
-        return {**resource, "state": state}
+        return {**resource, "state": known[1]}
+
+    def has_as_new(self, resource: JsonObject, state: JsonObject) -> bool:
+        """Whether the newest state of an RC-RI's resource is newer than another, or the same. One that only the rule gave is
+        older than any.
+        """
+        known = self.put(resource)
+        if is_given(known):
+            return False
+        newest = known["state"]
+        stated = self._newest.get(resource["resourceId"])
+        began = stated[0] if stated is not None and stated[1] is newest else instant(newest)
+        same = newest["status"] == state["status"] and instant(newest) == instant(state)
+        return same or began > instant(state)
 
 
 def is_given(resource: JsonObject) -> bool:

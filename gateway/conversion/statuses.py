@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.conversion.context import NewestStates, is_given, known_resources
-from gateway.conversion.sides import instant
+from gateway.conversion.context import NewestStates, known_resources
 from gateway.errors import NotApplicable
 from gateway.model import JsonObject, Message
 
@@ -24,19 +23,10 @@ def resources_of(status: Message, seen: Sequence[Message]) -> JsonObject:
     if not known:
         raise NotApplicable(STATUS_ALONE, "content[0]")
     newest = NewestStates(seen)
-    if any(_is_as_new(newest.put(resource), state) for resource in known):
+    if any(newest.has_as_new(resource, state) for resource in known):
         raise NotApplicable(OLD_STATUS, "content[0]")
     resources = list(known_resources(seen, "RC-RI").get(status.envelope.sender_id, ()))
     if not any(one["resourceId"] == resource_id for one in resources):
         resources.append(newest.put(known[0]))
     made = [{**one, "state": state} if one["resourceId"] == resource_id else one for one in resources]
     return {"caseId": case, "resource": made}
-
-
-def _is_as_new(resource: JsonObject, state: JsonObject) -> bool:
-    """Whether a resource's state is newer than another, or the same. One that only the rule gave is older than any."""
-    known = resource["state"]
-    if is_given(resource):
-        return False
-    same = known["status"] == state["status"] and instant(known) == instant(state)
-    return same or instant(known) > instant(state)
