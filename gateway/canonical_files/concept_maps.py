@@ -7,7 +7,8 @@ from gateway.canonical_files.artefact import head
 from gateway.canonical_files.terminology import SYSTEMS, CodeList, own_system
 from gateway.canonical_files.tree import Forest, Node
 from gateway.model import JsonObject
-from gateway.translation.paths import Path, leaf_of
+from gateway.translation.paths import EACH, Path, leaf_of
+from gateway.translation.rows import MAPPING
 
 _HL7 = "http://hl7.org/fhir/"
 # what R4 binds its own elements of type code to
@@ -16,6 +17,8 @@ BOUND = {
     "Encounter.status": f"{_HL7}encounter-status",
     "Task.status": f"{_HL7}task-status",
     "ServiceRequest.status": f"{_HL7}request-status",
+    "CareTeam.status": f"{_HL7}care-team-status",
+    "ServiceRequest.priority": f"{_HL7}request-priority",
     "Communication.priority": f"{_HL7}request-priority",
     "Appointment.status": f"{_HL7}appointmentstatus",
     "Appointment.participant.status": f"{_HL7}participationstatus",
@@ -93,8 +96,10 @@ def _uses(forest: Forest) -> dict[str, set[Use]]:
                 if row.row.codec in row.table.plan.maps:
                     found.setdefault(row.row.codec, set()).add((SYSTEMS + row.row.codec, target))
             for told in child.computed:
-                if told.value.function == "map" and told.value.paths:
-                    leaf = (told.table.message_type, told.table.version, leaf_of(told.value.paths[0]))
+                if told.value.function in MAPPING and told.value.paths:
+                    path = leaf_of(told.value.paths[0])
+                    status = () if told.value.function == "map" else (EACH, "status")
+                    leaf = (told.table.message_type, told.table.version, (*path, *status))
                     found.setdefault(told.value.names[0], set()).add((systems[leaf], target))
     return found
 

@@ -7,7 +7,7 @@ from gateway.canonical_files.official import field_at, spoken, title
 from gateway.canonical_files.wording import code_map, derived, how, place
 from gateway.translation.paths import EACH, ONE, Path, leaf_of, spell
 from gateway.translation.plan import Kind, values
-from gateway.translation.rows import Derived, Row
+from gateway.translation.rows import MAPPING, Derived, Row
 from gateway.translation.tables import Translator
 
 FHIR = "../../schemas/canonical/fhir"
@@ -140,7 +140,7 @@ def _maps(table: Translator) -> Iterator[str]:
     found = [v for k in table.plan.kinds for v in values(k.element)]
     both = {v.codec for v in found if isinstance(v, Row)}
     tests = {v.only[0] for v in found if isinstance(v, Row) and v.only}
-    used = {v.names[0] for v in found if isinstance(v, Derived) and v.function == "map"} | both | tests
+    used = {v.names[0] for v in found if isinstance(v, Derived) and v.function in MAPPING} | both | tests
     told = [
         code_map(n, pairs, both_ways=n in both) for n, pairs in sorted(table.plan.maps.items()) if n in used
     ]

@@ -90,6 +90,11 @@ def _test(table: Translator, only: tuple[str, tuple[tuple[str, ...], ...]]) -> s
 
 def derived(table: Translator, value: Derived) -> str:
     """What a derived element says."""
+    said = _said(table, value)
+    return f"{said}; `{value.withdrawn}` where the message withdraws it" if value.withdrawn else said
+
+
+def _said(table: Translator, value: Derived) -> str:
     leaves = [f"`{spoken(table, path)}`" for path in value.paths if path != NOTHING]
     match value.function:
         case "ref":
@@ -100,6 +105,10 @@ def derived(table: Translator, value: Derived) -> str:
             return f"refers to the {value.names[0]} whose {value.names[1]} is {leaves[0]}; {value.names[2]} without one"
         case "map":
             return f"code map [{value.names[0]}](#code-map-{value.names[0]}) of {leaves[0]}"
+        case "map-newest":
+            return f"code map [{value.names[0]}](#code-map-{value.names[0]}) of the newest of {leaves[0]}"
+        case "always":
+            return f"`{value.names[0]}`"
         case "if":
             return f"`{value.names[0]}` where there is {' or '.join(leaves)}"
         case "unless":

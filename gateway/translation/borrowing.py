@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.translation.paths import NOTHING, Path, Steps, leaf_of
-from gateway.translation.rows import Derived, Fixed, Resource, Row, Table
+from gateway.translation.rows import MAPPING, VALUES, Derived, Fixed, Resource, Row, Table
 from gateway.translation.shape import Shape
 
 
@@ -47,7 +47,7 @@ def _is_gone(value: Row | Fixed | Derived, table: Table, shape: Shape, nearest: 
             shape.at(path) is None for path in (value.leaf, *others)
         )
     if isinstance(value, Derived):
-        named = () if value.function in {"map", "if", "unless"} else value.names[::2]
+        named = () if value.function in MAPPING | VALUES else value.names[::2]
         silent = bool(value.paths) and not any(_known(path, shape) for path in value.paths)
         return silent or any(name not in table.resources for name in named)
     return False

@@ -165,8 +165,8 @@ def code_map(pairs: Mapping[str, str]) -> Codec:
 
 
 def ack_code(refused: bool | None, step: str | None) -> str:
-    """MessageHeader.response.code of an acknowledgement: fatal-error where it was refused or failed."""
-    return "fatal-error" if refused or step == "ERREUR" else "ok"
+    """MessageHeader.response.code of an acknowledgement: fatal-error where it was refused, failed or taken away unread."""
+    return "fatal-error" if refused or step in {"ERREUR", "SUPPRIME"} else "ok"
 
 
 def endpoint(scheme: str | None, actor: str | None) -> str:

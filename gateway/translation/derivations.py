@@ -4,7 +4,7 @@ from gateway.translation.codecs import ALWAYS_SAID
 from gateway.translation.lines import safe
 from gateway.translation.paths import EACH, NOTHING, spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Value, values
-from gateway.translation.rows import Derived
+from gateway.translation.rows import KIND, WITHDRAWN, Derived
 from gateway.translation.variables import ALWAYS, Variables
 
 
@@ -54,10 +54,23 @@ def _derived(to: Variables, value: Derived) -> None:
 
 def _expression(to: Variables, value: Derived) -> tuple[str, bool]:
     """The value's expression, and whether it is never None."""
+    expression, always = _plain(to, value)
+    if value.withdrawn:
+        expression = f"{value.withdrawn!r} if {to.variable[KIND]} == {WITHDRAWN!r} else {expression}"
+    return expression, always
+
+
+def _plain(to: Variables, value: Derived) -> tuple[str, bool]:
+    """The same of a message that does not withdraw what it says."""
     arguments = [to.variable[path] if path != NOTHING else "None" for path in value.paths]
     match value.function:
         case "source-path":
             return _source_path(to, to.plan.kind(value.place)), True
+        case "always":
+            return repr(value.names[0]), True
+        case "map-newest":
+            other = to.plan.maps[value.names[0]]["*"]
+            return f"M_{safe(value.names[0])}.get(F_newest_status({arguments[0]}), {other!r})", True
         case "map":
             default = to.plan.maps[value.names[0]].get("*")
             found = f"M_{safe(value.names[0])}.get({arguments[0]}, {default!r})"

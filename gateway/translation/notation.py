@@ -20,7 +20,9 @@ One line is one statement; indentation is for the eye only; `#` starts a comment
                                         or a code map that must have the path's code
       =  ELEMENT  VALUE ["display"]     a constant beside what else its element holds; `SYSTEM#code` is a whole Coding
       =! ELEMENT  VALUE ["display"]     a constant that is there even where its element holds nothing else
-      >  ELEMENT  FUNCTION ARGS         derived: written, never read
+      >  ELEMENT  FUNCTION ARGS [withdrawn VALUE] [was VALUE]
+                                        derived: written, never read; `withdrawn` stands in a message of the kind
+                                        Cancel; `was` is what Bundles of before say, and is accepted still
       +  NAME.ELEMENT  k=v ...          derived: this resource is listed in another one; `@self` its URL, `@n` its index;
                                         `NAME.ELEMENT[k=v,...].ELEMENT`: in a list of that one's list item
 
@@ -220,12 +222,16 @@ def _derived(
     element: str, function: str, arguments: list[str], context: _Context, resource: Resource
 ) -> Derived:
     steps = element_path(element, context.table.names)
+    further: dict[str, str] = {}
+    while len(arguments) > 1 and arguments[-2] in {"withdrawn", "was"}:
+        *arguments, option, value = arguments
+        further[option] = value
     count = NAMES_OF.get(function, 0)
     paths = tuple(_absolute(text, context, resource) for text in arguments[count:])
     told = arguments[:count]
     if function in {"find", "find-or"}:
         told[1] = _here((*context.table.resources[told[0]].anchor, told[1]), context)[-1]
-    return Derived(context.place, steps, function, tuple(told), paths, context.borrows)
+    return Derived(context.place, steps, function, tuple(told), paths, context.borrows, **further)
 
 
 def constant(text: str, display: list[str], names: dict[str, str]) -> object:

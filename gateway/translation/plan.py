@@ -7,7 +7,7 @@ from gateway.errors import ConfigurationError
 from gateway.translation.borrowing import leave_out
 from gateway.translation.codecs import DERIVATIONS, Codec, Codecs
 from gateway.translation.paths import EACH, ONE, NotationError, Path, Step, Steps, leaf_of, spell
-from gateway.translation.rows import NAMES_OF, Derived, Fixed, Resource, Row, Table
+from gateway.translation.rows import MAPPING, NAMES_OF, VALUES, Derived, Fixed, Resource, Row, Table
 from gateway.translation.shape import Shape
 
 Value = Fixed | Row | Derived
@@ -106,7 +106,7 @@ def _check_homes(table: Table, rows: Mapping[Path, Row]) -> None:
     """Derived values may name a home of a leaf; the leaf must have it."""
     for resource in table.resources.values():
         for value in resource.values:
-            for path in value.paths if isinstance(value, Derived) else ():
+            for path in value.leaves if isinstance(value, Derived) else ():
                 if path != leaf_of(path) and path not in rows:
                     raise ConfigurationError(f"{value.place}: {spell(path)} is no home of the leaf")
 
@@ -145,14 +145,14 @@ def _codec(row: Row, table: Table, shape: Shape) -> Codec:
 
 
 def _check_derived(value: Derived, table: Table, shape: Shape) -> None:
-    for path in value.paths:
+    for path in value.leaves:
         if shape.at(leaf_of(path)) is None:
             raise ConfigurationError(f"{value.place}: the schema has no {spell(path)}")
     if value.function not in NAMES_OF and value.function not in DERIVATIONS:
         raise ConfigurationError(f"{value.place}: there is no function {value.function}")
-    if value.function in {"if", "unless"}:
+    if value.function in VALUES:
         return
-    known = table.maps if value.function == "map" else table.resources
+    known = table.maps if value.function in MAPPING else table.resources
     for name in value.names[::2]:  # find and find-or have a key between two resources
         if name not in known:
             raise ConfigurationError(f"{value.place}: there is no {name}")

@@ -3,6 +3,7 @@
 Closed: what no table names is not canonical. A server may add `id` and its own `meta`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.model import JsonObject
@@ -10,7 +11,7 @@ from gateway.translation.codecs import ALWAYS_SAID, BASE64, CODE, NUMBERS, URL
 from gateway.translation.instants import NAME
 from gateway.translation.paths import spell
 from gateway.translation.plan import Element, Items, Kind, Plan, Slice, Value, values
-from gateway.translation.rows import Derived, Fixed, Row
+from gateway.translation.rows import MAPPING, VALUES, Derived, Fixed, Row
 
 _STRING = {"type": "string", "minLength": 1}
 URN = "^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -86,14 +87,19 @@ def _schema(plan: Plan, content: Element | Items | Value) -> JsonObject:
             return _leaf(plan, content)
         case Derived(function="source-path"):
             return {"type": "string", "pattern": _source_path(plan.kind(content.place))}
-        case Derived(function="if" | "unless"):
-            return {"enum": [content.names[0]]}
+        case Derived() if content.function in VALUES:
+            return {"enum": _told(content, content.names[:1])}
         case Derived() if content.function in NUMBERS:
             return {"type": "number"}
-        case _ if content.function == "map":
-            return {"enum": sorted(set(plan.maps[content.names[0]].values()))}
+        case _ if content.function in MAPPING:
+            return {"enum": _told(content, plan.maps[content.names[0]].values())}
         case _:
             return _STRING
+
+
+def _told(value: Derived, told: Iterable[str]) -> list[str]:
+    """All that a derived value may say, the words of earlier Bundles among them."""
+    return sorted({*told, value.withdrawn, value.was} - {""})
 
 
 def _source_path(kind: Kind) -> str:
@@ -146,7 +152,7 @@ def _element_always(plan: Plan, element: Element) -> bool:
 def _never_silent(plan: Plan, value: Derived) -> bool:
     if value.function == "map":
         return len(value.paths) == 1 and "*" in plan.maps[value.names[0]]
-    return value.function in ALWAYS_SAID or value.function == "source-path"
+    return value.function in ALWAYS_SAID or value.function in {"source-path", "always", "map-newest"}
 
 
 def _items(plan: Plan, items: Items) -> JsonObject:

@@ -6,8 +6,13 @@ from gateway.translation.paths import Path, Steps
 
 # the derived functions that the engine itself knows, and how many of their arguments are names, not paths:
 # ref RESOURCE; map MAP PATH [OTHER] (where OTHER is there); find RESOURCE KEY PATH; find-or RESOURCE KEY OTHER PATH (OTHER where PATH is absent);
-# if VALUE PATH... (the value where one of the paths is there); unless VALUE PATH... (where none is)
-NAMES_OF = {"ref": 1, "map": 1, "find": 2, "find-or": 3, "if": 1, "unless": 1}
+# if VALUE PATH... (the value where one of the paths is there); unless VALUE PATH... (where none is); always VALUE;
+# map-newest MAP LIST (of the status of the newest of a vehicle's states)
+NAMES_OF = {"ref": 1, "map": 1, "map-newest": 1, "find": 2, "find-or": 3, "if": 1, "unless": 1, "always": 1}
+MAPPING = frozenset({"map", "map-newest"})
+VALUES = frozenset({"if", "unless", "always"})  # whose name is the value itself
+KIND: Path = ("distributionKind",)
+WITHDRAWN = "Cancel"  # the kind of a message that withdraws what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,13 @@ class Derived:
     names: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     borrowed: int = 0
+    withdrawn: str = ""  # what stands instead where the message withdraws what it says
+    was: str = ""  # what Bundles of before say, and is accepted still
+
+    @property
+    def leaves(self) -> tuple[Path, ...]:
+        """The leaves that say it; NOTHING among them for those that the version lacks."""
+        return (*self.paths, KIND) if self.withdrawn else self.paths
 
 
 @dataclass(frozen=True, slots=True)

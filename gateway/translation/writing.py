@@ -38,7 +38,7 @@ def source(plan: Plan, *, strict: bool) -> str:
 def _used(plan: Plan) -> frozenset[Path]:
     paths = [path for row in plan.rows.values() for path in (row.leaf, *(row.only[1] if row.only else ()))]
     for kind in plan.kinds:
-        paths += [kind.anchor, *kind.when, *(p for d in all_derived(kind.element) for p in d.paths)]
+        paths += [kind.anchor, *kind.when, *(p for d in all_derived(kind.element) for p in d.leaves)]
     return frozenset(path[:at] for path in paths for at in range(1, len(path) + 1))
 
 
