@@ -26,7 +26,7 @@ def expiry_of(message: Message, delivery: Delivery, cap_hours: int) -> float | N
 
     None for what nobody is told of: an answer, a quiet delivery, and what was made of a message, whose sender knows the first alone.
     """
-    derived = delivery.refers_to or origin_of(delivery.distribution_id)
+    derived = origin_of(delivery.distribution_id)
     expires = facts.instant(message.envelope.date_time_expires)
     if expires is None or delivery.quiet or derived or message.message_type in facts.REFERENCES:
         return None

@@ -9,12 +9,15 @@ import orjson
 import pytest
 
 from gateway import edxl, intake, translation
-from gateway.expiry import expire_overdue
+from gateway.edxl.facts import instant
+from gateway.expiry import expire_overdue, expiry_of
+from gateway.hub import derived_id
 from gateway.model import JsonObject, iso
 from gateway.observability import METRICS
 from tests.house import CASE, NOW, House, case, house
 from tests.patience import until, until_told
 from tests.postgres_server import PostgresServer
+from tests.store_samples import delivery
 from tests.strategies import enveloped
 from tests.test_conversion_cisu import FIRE, FIRE_CASE, SAMU, SMUR
 from tests.test_conversion_delivery import FIRE_RESOURCES, document
@@ -164,6 +167,26 @@ async def test_only_the_first_of_several_raises_an_error(gateway: House) -> None
     errors = [one.body["referencedDistributionID"] for one in told if one.message_type == "RS-ERROR"]
     assert errors == [items[0]["distributionID"]]
     assert ["expired" in item for item in await gateway.inbox("peer")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"distribution_id": derived_id(f"{SENDER}_1", 2)}, False),
+        ({"quiet": True}, False),
+    ],
+)
+def test_what_was_made_of_a_message_expires_in_silence(changes: JsonObject, told: bool) -> None:
+    made = edxl.message(case(1), "v3")
+    ends = instant(made.envelope.date_time_expires)
+    assert expiry_of(made, delivery(**changes), 0) == (ends if told else None)
+
+
+@pytest.mark.parametrize("root_key", ["reference", "error"])
+def test_an_answer_expires_in_silence(root_key: str) -> None:
+    made = edxl.message(enveloped(root_key, {}, sender=SENDER, recipient=RECIPIENT), "v3")
+    assert expiry_of(made, delivery(), 24) is None
 
 
 async def test_hours_after_delivery_at_the_latest_where_a_setting_says_so(tmp_path: Path) -> None:

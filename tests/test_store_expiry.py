@@ -8,8 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gateway.errors import Unavailable
 from gateway.model import Delivery, Status, Submission
 from gateway.store import NOT_ANSWERED, Expired, Store, sqlite_expiries
+from tests.patience import until_told
 from tests.postgres_server import PostgresServer
 from tests.store_samples import (
     NOW,
@@ -24,6 +26,7 @@ from tests.store_samples import (
     url,
 )
 
+WAITING = "SELECT pid FROM pg_stat_activity WHERE {} = ANY (pg_blocking_pids(pid))"
 ID, SENDER, RECIPIENT = "fr.health.samu440_1", "fr.health.samu440", "fr.health.samu750"
 END = NOW + 60.0  # dateTimeExpires
 LATE = END + 1.0
@@ -318,3 +321,22 @@ async def test_no_look_scans_a_table(tmp_path: Path, query: str) -> None:
         file.close()
     assert plan and not [line for line in plan if line.startswith("SCAN") and "INDEX" not in line], plan
     assert "messages_by_reference" in str(plan) or "expiries_due" in str(plan)
+
+
+async def test_a_session_that_dies_in_the_middle_changes_nothing(postgres: PostgresServer) -> None:
+    database = postgres.fresh()
+    async with opened(database) as store:
+        receipt_id, item_id = await delivered(store)
+        other = await asyncpg.connect(database)
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM messages FOR UPDATE")
+            attempt = asyncio.create_task(store.expiries.expire(item_id, LATE, CAUSE, error()))
+            held = WAITING.format(other.get_server_pid())
+            (blocked,) = await until_told(lambda: other.fetch(held), bool)
+            await other.execute("SELECT pg_terminate_backend($1)", blocked[0])
+            with pytest.raises(Unavailable):
+                await attempt
+        await other.close()
+        assert (await status(store, receipt_id), await flags(store)) == (Status.FORWARDED, [False])
+        assert (await errors(store), await overdue(store)) == ([], [item_id])
+        assert await store.expiries.expire(item_id, LATE, CAUSE, error()) is Expired.TOLD
