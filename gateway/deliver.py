@@ -16,6 +16,7 @@ from gateway.case_context import Remembered, context, remembered
 from gateway.conversion import NOTHING, VERSION, Context, Converted, convert
 from gateway.conversion.statuses import STATUS_ALONE
 from gateway.edxl import facts
+from gateway.error_reports import OWN
 from gateway.errors import (
     ErrorKind,
     Issue,
@@ -25,6 +26,7 @@ from gateway.errors import (
     Untranslatable,
     machine_failed,
 )
+from gateway.expiry import expiry_of
 from gateway.model import Answer, Delivery, JsonObject, Message, Publisher
 from gateway.observability import ANSWERS, DELIVERED, log
 from gateway.offload import HEAVY_BUNDLE, is_heavy, looks_urgent
@@ -32,7 +34,7 @@ from gateway.pace import DELIVERY
 from gateway.perimeter import Passage, converted_type, passage, refusal
 from gateway.quota.urgency import URGENT_PRIORITIES
 from gateway.runtime import Runtime, identify
-from gateway.undeliverable import OWN, not_applicable, undeliverable
+from gateway.undeliverable import not_applicable, undeliverable
 
 SCOPE = "core.deliver"
 RECIPIENT = "MessageHeader.destination[0]"
@@ -101,7 +103,8 @@ async def deposited(
 ) -> Delivery:
     """The delivery, once it lies in the inbox with those that follow from it. Raises as `deliver`."""
     known = await remembered(runtime, message, wanted)
-    delivery, *further = await converted_beside(runtime, publisher, message, body, known)
+    made, *further = await converted_beside(runtime, publisher, message, body, known)
+    delivery = replace(made, expires_at=expiry_of(message, made, runtime.settings.expiry_hours))
     await runtime.store.deposit(delivery, runtime.now(), answer, further)
     return delivery
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from gateway import answers, edxl, intake, translation
+from gateway import answers, error_reports, intake, translation
 from gateway.budget import ByteBudget
 from gateway.case_context import NOTHING, Remembered, context, stated_before
 from gateway.case_memory import Memory
@@ -245,24 +245,7 @@ def error_for(way: Way, stored: Submission, hub: tuple[int, str], cause: str) ->
     about = answers.Correspondence(
         way.policy.hub_id, stored.sender, stored.distribution_id, distribution_status(stored)
     )
-    document = answers.error(about, way.now(), hub, cause)
-    content_type = edxl.FORMATS[publisher.format]
-    written = edxl.encode(document, content_type, publisher.model_version)
-    return Delivery(
-        publisher.id,
-        document["distributionID"],
-        about.sender,
-        about.recipient,
-        "RS-ERROR",
-        publisher.model_version,
-        content_type,
-        written.content,
-        stored.case_id,
-        stored.distribution_id,
-        way.now(),
-        written.lost,
-        notify=bool(publisher.webhook),
-    )
+    return error_reports.delivery(publisher, about, way.now(), hub, cause, stored.case_id)
 
 
 def distribution_status(stored: Submission) -> str:

@@ -215,6 +215,8 @@ class Delivery:
     notify: bool = field(default=False, compare=False)
     distribution_status: str = "Actual"  # or "Exercise"; an answer has the same
     quiet: bool = False  # kept for the history of its case alone: nobody reads, hears of or answers it
+    # when its sender is told that nobody answered, POSIX seconds; None = never. No part of the item
+    expires_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,8 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """A delivery as the publisher reads it. `cursor` grows with the order of arrival.
+    """A delivery as the publisher reads it. `cursor` grows with the order of arrival. `expired`: its message expired, and nobody
+    has acknowledged or answered it.
 
     `reference` is the distributionID of the last RC-REF that was sent for it ("" = none), `rank` that one's rank.
     """
@@ -245,6 +248,7 @@ class InboxItem:
     acknowledged_at: float | None = None
     reference: str = ""
     rank: int = 0
+    expired: bool = False
 
 
 def iso(at: float) -> str:

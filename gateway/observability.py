@@ -42,6 +42,12 @@ ANSWERS = Counter(
     ["status"],
     registry=METRICS,
 )
+INBOX_EXPIRED = Counter(
+    "gateway_inbox_expired",
+    "Inbox items past their expiry: told (the sender got RS-ERROR 500), known (it had an RS-ERROR), answered, gone (acknowledged)",
+    ["result"],
+    registry=METRICS,
+)
 BACKLOG = Gauge("gateway_backlog", "Messages that wait to be forwarded", registry=METRICS)
 OLDEST = Gauge("gateway_oldest_waiting_seconds", "Age of the message that waits longest", registry=METRICS)
 OLDEST_READY = Gauge(
@@ -170,9 +176,10 @@ BOUNDED: dict[Counter, tuple[str, ...]] = {
     FORWARDS: ("forwarded", "retry", "rejected", "expired", "dead", "not-applicable", "put_off", "failed"),
     UNDELIVERABLE: tuple(kind.value.code for kind in ErrorKind),
     ANSWERS: ("acknowledged", "refused", "expired", "rejected", "answered"),
+    INBOX_EXPIRED: ("told", "known", "answered", "gone"),
     OFFLOADED: ("judged", "answered", "to_bundle", "brief_of", "deliveries_of", "described"),
     WEBHOOKS: ("sent", "retry", "given_up", "disabled", "dropped", "suspended", "failed"),
-    WORKER_FAILURES: ("Forwarder", "Notifier", "Reporter"),
+    WORKER_FAILURES: ("Forwarder", "Notifier", "Reporter", "Expiry"),
     CONNECTIONS_CLOSED: ("idle", "late", "unread", "crowded"),
 }
 for _counter, _values in BOUNDED.items():

@@ -151,6 +151,12 @@ class Settings:
     )
     backlog_limit: int = _row(1_000_000, _whole(1), "messages waiting for the core before senders get 503")
     retention_days: int = _row(30, _whole(1), "days until the content of a finished message is erased")
+    expiry_hours: int = _row(
+        0,
+        _whole(0, 8_760),
+        "hours after delivery at which a message that nobody answered expires at the latest, 24 at the Hub Santé; 0 = at its"
+        " dateTimeExpires alone",
+    )
     context_days: int = _row(
         7, _whole(1), "days after the last message of a case for which crossings take up what came before"
     )

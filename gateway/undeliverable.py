@@ -7,9 +7,10 @@ from dataclasses import astuple
 import orjson
 
 import schemas
-from gateway import answers, edxl, intake
+from gateway import answers, error_reports, intake
 from gateway.conversion import VERSION
 from gateway.edxl import encoding, facts
+from gateway.error_reports import OWN
 from gateway.errors import NotApplicable, Refused, Untranslatable
 from gateway.hub import HUB_ID
 from gateway.model import Submission
@@ -18,7 +19,6 @@ from gateway.offload import is_heavy
 from gateway.runtime import Runtime
 from gateway.translation import Description, describe
 
-OWN = "gateway"  # whose messages the gateway's own are in the store; no registration has this id
 TRANSLATION_ERROR = (600, "MESSAGE_CONVERSION_ERROR")
 # any other number would blame the sender for what the core made of its message
 REPORTED = frozenset({501, 600})
@@ -79,11 +79,7 @@ def error_report(runtime: Runtime, found: Description, refusal: Refused, cause: 
     now = runtime.now()
     about = answers.Correspondence(HUB_ID, found.sender_id, found.distribution_id, found.status)
     hub = refusal.issues[0].kind.value.hub or TRANSLATION_ERROR
-    document = answers.error(about, now, hub if hub[0] in REPORTED else TRANSLATION_ERROR, cause)
     version = found.model_version if found.model_version in schemas.VERSIONS else VERSION
-    body = edxl.encode(document, edxl.JSON, version).content
-    return Submission(
-        OWN, document["distributionID"], document["distributionID"].encode(), edxl.JSON, body, "RS-ERROR",
-        version, about.sender, about.recipient, "", about.refers_to, urgent=False, quota="ordinary",
-        received_at=now, expires_at=now + answers.LIFE,
-    )  # fmt: skip
+    return error_reports.submission(
+        about, now, hub if hub[0] in REPORTED else TRANSLATION_ERROR, cause, version
+    )

@@ -30,7 +30,7 @@ def item_json(item: InboxItem) -> JsonObject:
     """One inbox item as the contract has it; `content` is an object for JSON kinds, a string for XML."""
     delivery = item.delivery
     as_json = delivery.content_type == edxl.JSON
-    return {
+    told = {
         "id": item.id,
         "distributionID": delivery.distribution_id,
         "messageType": delivery.message_type,
@@ -40,3 +40,4 @@ def item_json(item: InboxItem) -> JsonObject:
         "receivedAt": iso(delivery.received_at),
         "loss": list(delivery.loss),
     }
+    return {**told, "expired": True} if item.expired else told

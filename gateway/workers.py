@@ -10,6 +10,8 @@ import httpx
 from gateway import webhooks
 from gateway.case_context import memory_of
 from gateway.core import Core
+from gateway.errors import GatewayError
+from gateway.expiry import expire_overdue
 from gateway.forward import ForwardPolicy, Way
 from gateway.forwarder import Forwarder
 from gateway.observability import WORKER_FAILURES, log
@@ -20,6 +22,7 @@ from gateway.store import is_shared
 from gateway.webhooks import Notifier, WebhookKeys, http_client
 
 DAY = 86_400.0
+EXPIRY_SECONDS = 5.0  # between two looks for what has expired in an inbox
 SWEEP_SECONDS = 60.0  # between two sweeps of contents past their retention
 AGAIN_SECONDS = 1.0  # until a worker that failed goes on
 
@@ -36,7 +39,7 @@ async def at_work(runtime: Runtime, core: Core) -> AsyncIterator[None]:
             client = await stack.enter_async_context(http_client(allow_private=made.webhook_allow_private))
             workers.append(Notifier(webhook_way(runtime, runtime.webhook_keys, client)))
         working = [asyncio.create_task(keep_up(worker)) for worker in workers]
-        beside = [asyncio.create_task(_sweep(runtime)), asyncio.create_task(report(runtime))]
+        beside = [asyncio.create_task(work) for work in (_sweep(runtime), _expire(runtime), report(runtime))]
         if is_shared(made.database_url):
             beside.append(asyncio.create_task(follow(runtime)))
         try:
@@ -67,6 +70,19 @@ def webhook_way(runtime: Runtime, keys: WebhookKeys, client: httpx.AsyncClient) 
     """What telling of inbox items needs of a running gateway."""
     timeout = runtime.settings.webhook_timeout
     return webhooks.Way(runtime.store.events, runtime.registry, keys, client, timeout, runtime.now)
+
+
+async def _expire(runtime: Runtime) -> None:
+    """Tell the senders of what nobody answered in time, for as long as the gateway runs."""
+    while True:
+        try:
+            await expire_overdue(runtime)
+        except GatewayError as error:  # the database is away, of which requests tell
+            log.warning("expiry_failed", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - the next sweep tries again
+            WORKER_FAILURES.labels("Expiry").inc()
+            log.error("expiry_failed", exc_info=error)
+        await asyncio.sleep(EXPIRY_SECONDS)
 
 
 async def _sweep(runtime: Runtime) -> None:

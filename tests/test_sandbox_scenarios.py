@@ -139,7 +139,7 @@ EXPECTED = {
     "refuses": Expected("refused", [("RC-REF", "ERREUR", True)], [200]),
     "fails": Expected("refused", [("RS-ERROR", 704)], [200]),
     "slow": Expected("acknowledged", [ACCEPTED, ("RS-RI",)], [200], "delivered", 61.0),
-    "silent": Expected("forwarded", [], [200], "delivered"),
+    "silent": Expected("expired", [("RS-ERROR", 500)], [200], "delivered", 120.0, 60.0),
     "expires": Expected("expired", [("RS-ERROR", 500)], [200], "", 120.0, 60.0),
     "unreachable": Expected("expired", [("RS-ERROR", 400)], [], "HTTP 503", 120.0, 60.0),
     "duplicate": Expected("acknowledged", [ACCEPTED], [None, 200]),

@@ -42,6 +42,7 @@ def test_every_setting_is_read_and_typed(tmp_path: Path) -> None:
         "quota_url": ("rediss://:p@valkey:6379/1", "rediss://:p@valkey:6379/1"),
         "backlog_limit": ("5", 5),
         "retention_days": ("7", 7),
+        "expiry_hours": ("24", 24),
         "context_days": ("3", 3),
         "context_closed_hours": ("0", 0),
         "registry_dir": (str(tmp_path), tmp_path),

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from gateway.model import InboxItem, Receipt, Status
-from gateway.store import Store
+from gateway.store import Expired, Store
 from tests.patience import until_told
 from tests.postgres_server import PostgresServer
 from tests.store_samples import NOW, answer, answered, delivery, opened, submission
@@ -33,7 +33,8 @@ FROM generate_series(1, 3 * {MANY}) i
 """
 FILL = f"""
 INSERT INTO messages SELECT seq, lpad(to_hex(seq), 32, '0'), 'north', name, '', 'application/json', 'RS-EDA', 'v3',
-    'fr.health.samu440', 'fr.health.samu750', name, '', i % 2 = 0, 'ordinary', true, 0, 0, lane, status, 1 FROM old;
+    'fr.health.samu440', 'fr.health.samu750', name,
+    CASE WHEN i % 3 = 0 THEN 'x' || i ELSE '' END, i % 2 = 0, 'ordinary', true, 0, 0, lane, status, 1 FROM old;
 INSERT INTO contents SELECT seq, 0, '' FROM old;
 INSERT INTO steps (message, step, at, detail) SELECT seq, status, 0, '' FROM old WHERE status <> 'received';
 INSERT INTO dead SELECT seq FROM old WHERE status = 'dead';
@@ -47,6 +48,7 @@ INSERT INTO inbox SELECT seq, lpad(to_hex(seq), 32, '0'), 'south', name, 'fr.hea
 INSERT INTO events (seq, publisher_id, since, next_at) SELECT seq, 'south', 0, {LATER} FROM old WHERE i % 2 = 1;
 UPDATE events SET held_until = now();
 UPDATE events SET held_until = NULL;
+INSERT INTO expiries SELECT seq, CASE WHEN i % 2 = 0 THEN 1 ELSE {LATER} END, CASE WHEN i % 2 = 0 THEN 1 END FROM old;
 INSERT INTO assertions SELECT name, {LATER} FROM old;
 INSERT INTO revoked SELECT name, {LATER}, 0 FROM old;
 """
@@ -205,6 +207,18 @@ async def tell(store: Store, numbers: range) -> None:
         await store.events.done(event.item_id)
 
 
+async def expire(store: Store, numbers: range) -> None:
+    await receive(store, numbers)
+    items = await at_once(store.deposit(delivery(n, expires_at=NOW), NOW) for n in numbers)
+    assert {one.item_id for one in await store.expiries.overdue(NOW, 100)} == {item.id for item in items}
+    for n, item in zip(numbers, items, strict=True):
+        error = delivery(n + FAR, publisher_id="north")
+        assert await store.expiries.expire(item.id, NOW, "late", error) is Expired.TOLD
+        shown = await store.inbox_item("south", item.id)
+        assert shown is not None and shown.expired
+        assert await store.acknowledge("south", item.id, NOW, None)
+
+
 async def sign_in(store: Store, numbers: range) -> None:
     for n in numbers:
         assert await store.remember_jti(f"jti{n}", LATER, NOW)
@@ -216,7 +230,7 @@ OPERATIONS: dict[str, Callable[[Store, range], Awaitable[object]]] = {
     f.__name__: f
     for f in (
         receive, repeat, look_for, send_answers, follow, list_sent, forward, retry, replay, deliver_again, read, read_nothing, take_out,
-        hear_of, hear_that_it_cannot_be, recall, tell, sign_in,
+        hear_of, hear_that_it_cannot_be, recall, tell, expire, sign_in,
     )
 }  # fmt: skip
 

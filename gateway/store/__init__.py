@@ -9,6 +9,7 @@ from gateway.errors import ConfigurationError, Unavailable
 from gateway.settings import mask
 from gateway.store.attempts import FAILING
 from gateway.store.database import open_database
+from gateway.store.expiry import NOT_ANSWERED, Expired, Expiries, Overdue
 from gateway.store.interface import PER_ENDPOINT, DeadLetter, Endpoint, ErasedCase, Event, Events, Store
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres_database import SCHEMES, open_postgres
@@ -19,12 +20,16 @@ __all__ = [
     "FAILING",
     "HISTORY_BYTES",
     "HISTORY_SCAN",
+    "NOT_ANSWERED",
     "PER_ENDPOINT",
     "DeadLetter",
     "Endpoint",
     "ErasedCase",
     "Event",
     "Events",
+    "Expired",
+    "Expiries",
+    "Overdue",
     "Store",
     "is_shared",
     "open_store",

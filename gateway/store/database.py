@@ -58,6 +58,12 @@ LATER = (
         "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, publisher_id TEXT NOT NULL, since REAL NOT NULL,"
         " next_at REAL NOT NULL, attempts INTEGER NOT NULL)"
     ),
+    # of which items the sender is to be told when nobody has answered by then; and the answers of publishers, by what they answer
+    (
+        "CREATE TABLE IF NOT EXISTS expiries (seq INTEGER PRIMARY KEY, expires_at REAL NOT NULL, expired_at REAL)"
+    ),
+    "CREATE INDEX IF NOT EXISTS expiries_due ON expiries (expires_at) WHERE expired_at IS NULL",
+    "CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (refers_to) WHERE refers_to <> ''",
     "CREATE INDEX IF NOT EXISTS events_due ON events (publisher_id, next_at)",
     "CREATE INDEX IF NOT EXISTS events_by_time ON events (since)",
     (

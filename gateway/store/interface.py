@@ -20,6 +20,7 @@ from gateway.model import (
     Step,
     Submission,
 )
+from gateway.store.expiry import Expiries
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ class Store(Protocol):
     @property
     def events(self) -> Events:
         """What webhooks are to tell of the inbox."""
+
+    @property
+    def expiries(self) -> Expiries:
+        """Of which items of the inbox the sender is to be told that nobody answered."""
 
     async def close(self) -> None:
         """Finish what is under way, then let go of the database."""
@@ -285,8 +290,8 @@ class Store(Protocol):
 
         Up to `limit`, up to the one with which the contents reach HISTORY_BYTES, and of the newest HISTORY_SCAN sent and
         delivered each. Where they are fewer than `limit`, and their contents shorter than HISTORY_BYTES together, no older one
-        was left out for want of room. Left out is what was rejected, expired or became a dead letter, what its
-        recipient refused (an odd rank), and what was erased.
+        was left out for want of room. Left out is what was rejected, what expired before it was delivered, what
+        became a dead letter, what its recipient refused (an odd rank), and what was erased.
         """
 
     async def recipients(

@@ -28,6 +28,7 @@ from gateway.store.postgres_arrivals import Outcome as Arrived
 from gateway.store.postgres_database import Connection, Postgres
 from gateway.store.postgres_engine import LEASE, PostgresEngine
 from gateway.store.postgres_events import PostgresEvents
+from gateway.store.postgres_expiries import PostgresExpiries
 from gateway.store.postgres_lanes import Claim, Mark, claim, claim_probe
 from gateway.store.postgres_writes import Ended
 
@@ -51,6 +52,7 @@ class PostgresStore:
     def __init__(self, database: Postgres, backlog_limit: int, lease: float = LEASE) -> None:
         self._engine = PostgresEngine(database, lease)
         self.events = PostgresEvents(self._engine)
+        self.expiries = PostgresExpiries(self._engine)
         self._backlog_limit = backlog_limit
         self._forgot_at = float("-inf")
 
@@ -194,7 +196,7 @@ class PostgresStore:
         refusal = await self._engine.change(
             postgres_writes.refuse_delivery, distribution_id, sent_by, step, error
         )
-        self._left(refusal.left)
+        self._engine.left(refusal.left)
         if refusal.error is not None:
             self._engine.arrived(refusal.error, now)
 
@@ -244,7 +246,7 @@ class PostgresStore:
         every = (delivery, *further)
         if answer is not None:
             item, left = await self._engine.change(postgres_writes.deposit_answer, delivery, answer, now)
-            self._left(left)
+            self._engine.left(left)
         elif further:
             item = await self._engine.change(postgres_writes.deposit_all, every)
         else:
@@ -252,12 +254,6 @@ class PostgresStore:
         for one in every:
             self._engine.delivered(one)
         return item
-
-    def _left(self, count: int) -> None:
-        """Messages that waited need no forwarding any more."""
-        if count:
-            self._engine.backlog.add(-count)
-            self._engine.wake_due()
 
     async def read_inbox(self, publisher_id: str, cursor: int, limit: int) -> list[InboxItem]:
         """Unacknowledged items after the cursor."""

@@ -165,6 +165,12 @@ class PostgresEngine:
         for event in (self._due, self._urgent_came):  # which of the two it is, nobody remembers
             loop.call_later(max(0.0, seconds), event.set)
 
+    def left(self, count: int) -> None:
+        """Messages that waited need no forwarding any more."""
+        if count:
+            self.backlog.add(-count)
+            self.wake_due()
+
     def delivered(self, delivery: Delivery) -> None:
         """Something came into an inbox; who waits for it at another replica is told too."""
         if delivery.quiet:

@@ -10,6 +10,7 @@ from gateway.model import Contribution, InboxItem, Receipt, Step
 from gateway.store import rows
 from gateway.store.arrivals import repeated
 from gateway.store.attempts import FAILING
+from gateway.store.expiry import NOT_ANSWERED
 from gateway.store.interface import DeadLetter
 from gateway.store.postgres_database import Connection, plain
 
@@ -60,7 +61,9 @@ CASE_HISTORY = f"""
 WITH seen AS (
     SELECT seq, distribution_id, sender, recipient, message_type, model_version, media_type, received_at, true AS sent
     FROM ({ABOUT.format(table="messages", viewer="sender")}) m
-    WHERE received_at > $4 AND status NOT IN ('rejected', 'expired', 'dead')
+    WHERE received_at > $4 AND (status NOT IN ('rejected', 'expired', 'dead') OR status = 'expired' AND EXISTS (
+        SELECT 1 FROM steps WHERE message = m.seq AND step = 'expired' AND detail LIKE '{NOT_ANSWERED}%'
+    ))
     UNION ALL
     SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, false
     FROM ({ABOUT.format(table="inbox", viewer="recipient")}) i WHERE received_at > $4 AND reference_rank % 2 <> 1

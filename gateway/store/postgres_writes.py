@@ -17,7 +17,11 @@ from gateway.store.postgres_database import Connection, plain
 from gateway.store.postgres_lanes import Held, Mark, Marked
 
 PUT = """
-SELECT seq, id FROM put_into_inbox_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+WITH put AS (
+    SELECT seq, id FROM
+    put_into_inbox_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+), due AS (INSERT INTO expiries (seq, expires_at) SELECT seq, $19 FROM put WHERE $19::float8 IS NOT NULL)
+SELECT seq, id FROM put
 """
 # beside the inbox: no cursor can pass it by, and nobody is told
 PUT_QUIET = f"""
@@ -40,7 +44,7 @@ SELECT acknowledged_at, reference, reference_rank FROM inbox
 WHERE seq = $1 AND id = $2 AND publisher_id IS NOT DISTINCT FROM $3 FOR UPDATE
 """
 TAKE_OUT = """
-WITH told AS (DELETE FROM events WHERE seq = $1)
+WITH told AS (DELETE FROM events WHERE seq = $1), answered AS (DELETE FROM expiries WHERE seq = $1)
 UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, $2), reference = $3, reference_rank = $4 WHERE seq = $1
 """
 ANSWERED = """
@@ -104,7 +108,8 @@ SELECT count(*) FROM contents
 WHERE seq IN (SELECT seq FROM messages WHERE case_id = $1 UNION ALL SELECT seq FROM inbox WHERE case_id = $1)
 """
 EMPTY = """
-WITH told AS (DELETE FROM events WHERE seq = ANY ($1::bigint[]))
+WITH told AS (DELETE FROM events WHERE seq = ANY ($1::bigint[])),
+    left_unread AS (DELETE FROM expiries WHERE seq = ANY ($1::bigint[]))
 UPDATE inbox SET loss = '[]', acknowledged_at = coalesce(acknowledged_at, $2) WHERE seq = ANY ($1::bigint[])
 """
 
@@ -131,7 +136,7 @@ async def deposit(connection: Connection, delivery: Delivery, answer: Answer | N
     else:
         row = await connection.fetchrow(
             PUT, *told, d.content, d.notify, step and step.step, step and plain(step.detail[:DETAIL]),
-            d.distribution_status, rows.answer_status(answer),
+            d.distribution_status, rows.answer_status(answer), d.expires_at,
         )  # fmt: skip
     if row is None:
         return rows.inbox_item(await connection.fetchrow(KEPT, d.publisher_id, d.distribution_id, d.sender))
@@ -202,29 +207,29 @@ async def note_answer(connection: Connection, answer: Answer, now: float) -> int
         await postgres_lanes.note(connection, [(row[0], step) for row in given_up])
         return 0
     found = await connection.fetch(ANSWERED, answer.refers_to, answer.answered_by, answer.sent_by)
-    leases = await _hold(connection, found)
+    leases = await hold(connection, found)
     told = plain(step.detail[:DETAIL]), answer.status, rows.answer_text(answer)
     noted = [row for row in found if await connection.fetchrow(TAKE_ANSWER, row[0], step.step, *told)]
     await postgres_lanes.note(connection, [(row[0], step) for row in noted])
     if answer.status is None:
         return 0
     await connection.execute("DELETE FROM dead WHERE seq = ANY ($1::bigint[])", [row[0] for row in noted])
-    return await _leave(connection, noted, leases)
+    return await leave(connection, noted, leases)
 
 
-async def _hold(connection: Connection, messages: Sequence[Row]) -> dict[str, int | None]:
+async def hold(connection: Connection, messages: Sequence[Row]) -> dict[str, int | None]:
     """Lock the lanes of messages (seq, lane); the lease on each."""
     lanes = list({row[1] for row in messages})
     return {row[0]: row[1] for row in await connection.fetch(postgres_lanes.HOLD, lanes)}
 
 
-async def _leave(connection: Connection, messages: Sequence[Row], leases: dict[str, int | None]) -> int:
+async def leave(connection: Connection, messages: Sequence[Row], leases: dict[str, int | None]) -> int:
     """Take messages (seq, lane) out of the queue whose lanes are locked; how many were in it.
 
     The lane of one that is under way is left to the mark of that attempt.
     """
     waited = []
-    for seq, _ in messages:
+    for seq, *_ in messages:
         left = await connection.fetchrow("DELETE FROM queue WHERE seq = $1 RETURNING lane", seq)
         waited += [left[0]] if left is not None else []
     idle = [lane for lane in waited if leases.get(lane) is None]
@@ -261,13 +266,13 @@ async def refuse_delivery(
     # first: an RS-ERROR's lane is that of its sender, whose name sorts before every case's, and lanes are locked in order
     outcomes = await arrive(connection, [Incoming(error, spent=False)]) if error else []
     found = await connection.fetch(SENT, distribution_id, sender)
-    leases = await _hold(connection, found)
+    leases = await hold(connection, found)
     dead = [row for row in found if await connection.fetchrow(DIE, row[0])]
     await connection.executemany(
         "INSERT INTO dead VALUES ($1) ON CONFLICT (seq) DO NOTHING", [(row[0],) for row in dead]
     )
     await postgres_lanes.note(connection, [(row[0], step) for row in dead])
-    left = await _leave(connection, dead, leases)
+    left = await leave(connection, dead, leases)
     # refused is an RS-ERROR whose id is taken: by the one of an earlier delivery
     return Refusal(left, next((one for one in outcomes if isinstance(one, Outcome)), None))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.model import Contribution, InboxItem, Receipt, Step, Submission
 from gateway.store import rows, timeline
+from gateway.store.expiry import NOT_ANSWERED
 from gateway.store.interface import DeadLetter
 from gateway.store.lanes import Entry
 
@@ -21,7 +22,9 @@ SENT_ABOUT = f"""
 SELECT seq, distribution_id, sender, recipient, message_type, model_version, media_type, received_at, 1 FROM (
     SELECT * FROM messages WHERE {rows.TOLD_OF_A_CASE} AND case_id = ? AND publisher_id = ? AND sender = ? AND seq > ?
     ORDER BY seq DESC LIMIT {rows.HISTORY_SCAN}
-) WHERE received_at > ? AND status NOT IN ('rejected', 'expired', 'dead')
+) WHERE received_at > ? AND (
+    status NOT IN ('rejected', 'expired', 'dead') OR status = 'expired' AND instr(timeline, '{NOT_ANSWERED}') > 0
+)
 """  # noqa: S608 - constant
 DELIVERED_ABOUT = f"""
 SELECT seq, distribution_id, sender, recipient, message_type, model_version, content_type, received_at, 0 FROM (

@@ -20,8 +20,15 @@ SUBMISSION = (
     "m.publisher_id, m.distribution_id, m.digest, m.media_type, c.content, m.message_type, m.model_version, m.sender,"
     " m.recipient, m.case_id, m.refers_to, m.urgent, m.quota, m.received_at, m.expires_at"
 )
+# whether the publisher of the inbox item `i` sent an RC-REF or RS-ERROR about it. As the index says it; no other may serve
+ANSWERED = (
+    "EXISTS (SELECT 1 FROM messages a WHERE a.refers_to <> '' AND a.refers_to = i.distribution_id"
+    " AND a.publisher_id || '' = i.publisher_id AND a.sender = i.recipient AND a.recipient = i.sender)"
+)
+NOT_ENDED = frozenset({"received", "forwarded"})  # statuses
 ITEM = (
-    "i.id, i.seq, i.acknowledged_at, i.reference, i.reference_rank, i.distribution_status, i.publisher_id, i.distribution_id, i.sender, i.recipient, i.message_type,"
+    f"(SELECT NOT {ANSWERED} FROM expiries x WHERE x.seq = i.seq AND x.expired_at IS NOT NULL),"  # noqa: S608 - constant
+    " i.id, i.seq, i.acknowledged_at, i.reference, i.reference_rank, i.distribution_status, i.publisher_id, i.distribution_id, i.sender, i.recipient, i.message_type,"
     " i.model_version, i.content_type, c.content, i.case_id, i.refers_to, i.received_at, i.loss"
 )
 MAX_SEQ = 2**63 - 1
@@ -128,11 +135,11 @@ def submission(row: Any) -> Submission:
 
 def inbox_item(row: Any) -> InboxItem:
     """An InboxItem from the columns ITEM."""
-    item_id, cursor, acknowledged_at, reference, rank, status, *values = row
+    expired, item_id, cursor, acknowledged_at, reference, rank, status, *values = row
     values[7] = values[7] or b""
     values[-1] = tuple(orjson.loads(values[-1]))
     delivery = replace(Delivery(*values), distribution_status=status, quiet=rank == QUIET)
-    return InboxItem(item_id, cursor, delivery, acknowledged_at, reference, rank)
+    return InboxItem(item_id, cursor, delivery, acknowledged_at, reference, rank, bool(expired))
 
 
 def deposited(item_id: str, seq: int, delivery: Delivery) -> InboxItem:

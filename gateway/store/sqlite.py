@@ -27,6 +27,7 @@ from gateway.store.engine import Engine, wait_for
 from gateway.store.interface import DeadLetter, ErasedCase
 from gateway.store.lanes import Entry
 from gateway.store.sqlite_events import SqliteEvents
+from gateway.store.sqlite_expiries import SqliteExpiries
 
 FORGET_EVERY = 60.0  # seconds between two sweeps of expired jtis
 PORTION = 500  # contents erased in one transaction
@@ -38,6 +39,7 @@ class SqliteStore:
     def __init__(self, database: Database, backlog_limit: int) -> None:
         self._engine = Engine(database)
         self.events = SqliteEvents(self._engine)
+        self.expiries = SqliteExpiries(self._engine)
         self._backlog_limit = backlog_limit
         self._forgot_at = float("-inf")
 

@@ -29,6 +29,8 @@ INSERT_ITEM = (
 INSERT_CONTENT = "INSERT INTO contents VALUES (?, ?)"
 INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, 0)"
 DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
+INSERT_EXPIRY = "INSERT INTO expiries VALUES (?, ?, NULL)"
+DELETE_EXPIRY = "DELETE FROM expiries WHERE seq = ?"
 
 
 def arrive(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> list[Stored | Refused]:
@@ -215,6 +217,8 @@ def deposit(
         _note_losses(connection, delivery)
         if d.notify:
             connection.execute(INSERT_EVENT, (seq, d.publisher_id, d.received_at, d.received_at))
+        if d.expires_at is not None:
+            connection.execute(INSERT_EXPIRY, (seq, d.expires_at))
         return item
     row = connection.execute(
         f"SELECT {rows.ITEM} FROM inbox i LEFT JOIN contents c USING (seq)"  # noqa: S608 - constant
@@ -263,6 +267,7 @@ def acknowledge_item(
         (now, answer.submission.distribution_id if answer else "", rank, seq),
     )
     connection.execute(DELETE_EVENT, (seq,))
+    connection.execute(DELETE_EXPIRY, (seq,))
     return outcome
 
 
@@ -308,6 +313,7 @@ def erase_case(connection: sqlite3.Connection, case_id: str, now: float, unread:
         [(now, seq) for (seq,) in found],
     )
     connection.executemany(DELETE_EVENT, found)
+    connection.executemany(DELETE_EXPIRY, found)
     (left,) = connection.execute(
         "SELECT count(*) FROM contents WHERE seq IN (SELECT seq FROM messages WHERE case_id = ?1"
         " UNION ALL SELECT seq FROM inbox WHERE case_id = ?1)",

@@ -107,7 +107,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "silent",
         "A peer that never answers",
-        "The message is forwarded and delivered; nothing comes back.",
+        "The message is forwarded and delivered. Nothing comes back until dateTimeExpires is past: then the message has the status "
+        "expired, and an RS-ERROR 500 (DEAD_LETTER_QUEUED) comes back.",
     ),
     Scenario(
         "expires",

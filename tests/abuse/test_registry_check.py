@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import checks, settings, undeliverable
+from gateway import checks, error_reports, settings
 from gateway.model import Publisher
 from gateway.registry import Registry, load, reserved
 from publishers.sandbox import environment
@@ -53,7 +53,7 @@ def test_what_would_harm_others_is_found_with_its_line(tmp_path: Path, line: str
 def test_the_stores_own_name_is_nobodys(tmp_path: Path) -> None:
     write(tmp_path, "gateway")
     assert refusal(tmp_path)[0].startswith("gateway.toml:1: id: 'gateway' is the gateway's own name")
-    assert reserved.OWN_ID == undeliverable.OWN
+    assert reserved.OWN_ID == error_reports.OWN
 
 
 def test_the_digest_of_an_empty_secret_is_refused(tmp_path: Path) -> None:

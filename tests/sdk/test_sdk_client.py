@@ -321,6 +321,13 @@ async def test_translate_and_validate(client: Subject, gateway: FakeGateway) -> 
     assert found.ok and found.issues[0].severity == "information"
 
 
+async def test_an_item_says_that_nobody_answered_it_in_time(client: Subject, gateway: FakeGateway) -> None:
+    ids = [gateway.deliver({"distributionID": f"b_{n}"}) for n in range(2)]
+    gateway.expire(ids[0])
+    found = [delivery.item.expired async for delivery in client.inbox(follow=False)]
+    assert found == [True, False]
+
+
 async def test_items_are_acknowledged_where_the_block_ends_well(
     client: Subject, gateway: FakeGateway
 ) -> None:

@@ -92,7 +92,8 @@ class Loss:
 @dataclass(frozen=True, slots=True)
 class InboxItem:
     """A message for this publisher, in its own format and version: `content` is the whole EDXL-DE distribution, an object for
-    `application/json`, a string for `application/xml`.
+    `application/json`, a string for `application/xml`. `expired`: nobody answered it in time, and its sender was told so; an
+    answer still counts.
     """
 
     id: str
@@ -103,6 +104,7 @@ class InboxItem:
     content: Content = field(repr=False)
     received_at: datetime
     loss: tuple[Loss, ...]
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def inbox_item(told: Mapping[str, Any]) -> InboxItem:
         told["content"],
         _instant(told["receivedAt"]),
         _losses(told["loss"]),
+        told.get("expired", False),
     )
 
 

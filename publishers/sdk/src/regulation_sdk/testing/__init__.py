@@ -104,6 +104,10 @@ class FakeGateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._inbox[item_id] = _Item(self._delivered, told)
         return item_id
 
+    def expire(self, item_id: str) -> None:
+        """Let an item expire: nobody answered it in time, and its sender was told."""
+        self._inbox[item_id].told["expired"] = True
+
     def waiting(self) -> list[str]:
         """The ids of the items that nobody acknowledged yet."""
         return list(self._inbox)
